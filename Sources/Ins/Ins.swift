@@ -1,0 +1,6 @@
+/// Starts Ins.
+@main
+public enum Ins {
+    /// Runs until told to stop.
+    public static func main() {}
+}

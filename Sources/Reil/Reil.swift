@@ -1,0 +1,6 @@
+/// Starts Reil.
+@main
+public enum Reil {
+    /// Runs until told to stop.
+    public static func main() {}
+}

@@ -1,0 +1,132 @@
+import Glibc
+
+/// Thrown in place of work that a full pool would only have put off. Answered as 70.
+public struct PoolOverloaded: Error {
+    /// The only value.
+    public init() {}
+}
+
+/// A few threads for what may block: password hashes, disk, name resolution.
+///
+/// The queue in front of it is bounded: beyond it work is refused before it is begun.
+@safe public final class BlockingPool: @unchecked Sendable {
+    // SAFETY: the pthread objects are allocated here and live as long as the process's pools,
+    // which are never freed while a thread runs: each thread holds a reference to its pool.
+    private struct State {
+        var jobs: [@Sendable () -> Void] = []
+        var head = 0
+        var idle = 0
+        var stopping = false
+    }
+
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let wake: UnsafeMutablePointer<pthread_cond_t>
+    private var state = State()
+    private let queueLimit: Int
+    /// The pool's name, which its threads carry.
+    public let name: String
+
+    /// A pool of `threads` threads (lowered in priority by `niceness`) before which at most
+    /// `queueLimit` jobs wait.
+    public init(name: String, threads: Int, queueLimit: Int, niceness: Int32 = 0) {
+        self.name = name
+        self.queueLimit = queueLimit
+        unsafe mutex = .allocate(capacity: 1)
+        unsafe mutex.initialize(to: pthread_mutex_t())
+        unsafe pthread_mutex_init(mutex, nil)
+        unsafe wake = .allocate(capacity: 1)
+        unsafe wake.initialize(to: pthread_cond_t())
+        unsafe pthread_cond_init(wake, nil)
+        for _ in 0..<threads { start(niceness) }
+    }
+
+    deinit {
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe mutex.deallocate()
+        unsafe pthread_cond_destroy(wake)
+        unsafe wake.deallocate()
+    }
+
+    /// Does `work` on one of the threads and comes back to the caller's executor.
+    public func run<Result: Sendable>(
+        _ work: @escaping @Sendable () -> Result
+    ) async throws(PoolOverloaded) -> Result {
+        let answer: Result? = await withCheckedContinuation { continuation in
+            let accepted = submit { continuation.resume(returning: work()) }
+            if !accepted { continuation.resume(returning: nil) }
+        }
+        guard let answer else { throw PoolOverloaded() }
+        return answer
+    }
+
+    /// Queues `job` without waiting for it; false when the queue is full or the pool stops.
+    public func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        guard !state.stopping, state.jobs.count - state.head - state.idle < queueLimit else {
+            return false
+        }
+        state.jobs.append(job)
+        unsafe pthread_cond_signal(wake)
+        return true
+    }
+
+    /// Ends the threads once the queue is empty; what is submitted from now on is refused.
+    public func stop() {
+        unsafe pthread_mutex_lock(mutex)
+        state.stopping = true
+        unsafe pthread_cond_broadcast(wake)
+        unsafe pthread_mutex_unlock(mutex)
+    }
+
+    private func start(_ niceness: Int32) {
+        var thread = pthread_t()
+        let context = unsafe Unmanaged.passRetained(Start(pool: self, niceness: niceness))
+        let result = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                // Niceness is per thread on Linux, whatever POSIX says of it.
+                if start.niceness != 0 { _ = nice(start.niceness) }
+                start.pool.work()
+                return nil
+            }, context.toOpaque())
+        precondition(result == 0, "cannot start a thread: \(result)")
+        pthread_detach(thread)
+    }
+
+    private final class Start {
+        let pool: BlockingPool
+        let niceness: Int32
+        init(pool: BlockingPool, niceness: Int32) {
+            self.pool = pool
+            self.niceness = niceness
+        }
+    }
+
+    private func work() {
+        while let job = next() { job() }
+    }
+
+    private func next() -> (@Sendable () -> Void)? {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        while state.head == state.jobs.count {
+            if state.stopping { return nil }
+            state.idle += 1
+            unsafe pthread_cond_wait(wake, mutex)
+            state.idle -= 1
+        }
+        let job = state.jobs[state.head]
+        state.head += 1
+        if state.head == state.jobs.count {
+            state.jobs.removeAll(keepingCapacity: true)
+            state.head = 0
+        } else if state.head > 64, state.head * 2 > state.jobs.count {
+            state.jobs.removeFirst(state.head)
+            state.head = 0
+        }
+        return job
+    }
+}
