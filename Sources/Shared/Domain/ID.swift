@@ -1,0 +1,203 @@
+import Base
+
+/// What an identifier names; its prefix tells it from all others.
+public protocol IDKind: Sendable {
+    /// The letter in front of the underscore.
+    static var prefix: Unicode.Scalar { get }
+    /// The word for it in texts for people.
+    static var noun: String { get }
+}
+
+/// A user's account.
+public enum UserKind: IDKind {
+    /// `u_`
+    public static var prefix: Unicode.Scalar { "u" }
+    /// user
+    public static var noun: String { "user" }
+}
+
+/// A world of the catalogue.
+public enum WorldKind: IDKind {
+    /// `w_`
+    public static var prefix: Unicode.Scalar { "w" }
+    /// world
+    public static var noun: String { "world" }
+}
+
+/// One build of a world.
+public enum AssetKind: IDKind {
+    /// `f_`
+    public static var prefix: Unicode.Scalar { "f" }
+    /// asset
+    public static var noun: String { "asset" }
+}
+
+/// A live run of a world.
+public enum InstanceKind: IDKind {
+    /// `i_`
+    public static var prefix: Unicode.Scalar { "i" }
+    /// instance
+    public static var noun: String { "instance" }
+}
+
+/// A user's presence in one instance.
+public enum PlayerKind: IDKind {
+    /// `p_`
+    public static var prefix: Unicode.Scalar { "p" }
+    /// player
+    public static var noun: String { "player" }
+}
+
+/// One login.
+public enum SessionKind: IDKind {
+    /// `s_`
+    public static var prefix: Unicode.Scalar { "s" }
+    /// session
+    public static var noun: String { "session" }
+}
+
+/// One proof of an address.
+public enum ChallengeKind: IDKind {
+    /// `c_`
+    public static var prefix: Unicode.Scalar { "c" }
+    /// challenge
+    public static var noun: String { "challenge" }
+}
+
+/// One grant to a visitor.
+public enum IntegrityKind: IDKind {
+    /// `t_`
+    public static var prefix: Unicode.Scalar { "t" }
+    /// integrity
+    public static var noun: String { "integrity" }
+}
+
+/// A node.
+public enum NodeKind: IDKind {
+    /// `n_`
+    public static var prefix: Unicode.Scalar { "n" }
+    /// node
+    public static var noun: String { "node" }
+}
+
+/// Names a user of this node.
+public typealias UserID = ID<UserKind>
+/// Names a world of this node.
+public typealias WorldID = ID<WorldKind>
+/// Names an asset.
+public typealias AssetID = ID<AssetKind>
+/// Names an instance.
+public typealias InstanceID = ID<InstanceKind>
+/// Names a player.
+public typealias PlayerID = ID<PlayerKind>
+/// Names a session.
+public typealias SessionID = ID<SessionKind>
+/// Names a challenge.
+public typealias ChallengeID = ID<ChallengeKind>
+/// Names an integrity.
+public typealias IntegrityID = ID<IntegrityKind>
+/// Names a node's own record; its identity is its address.
+public typealias NodeID = ID<NodeKind>
+
+/// A prefix and a UUID, in one spelling: lower case, `8-4-4-4-12`.
+///
+/// Our own are of version 7 (RFC 9562 §5.7), so they sort by the time of their making; those of
+/// imports and of other nodes may be of any version.
+public struct ID<Kind: IDKind>: TextScalar, Comparable {
+    private let high: UInt64
+    private let low: UInt64
+
+    private init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// A new one, of now.
+    public static func make(clock: some ClockSource, random: some RandomSource) -> ID {
+        make(at: clock.timestamp(), random: random)
+    }
+
+    /// A new one, of that moment.
+    public static func make(at moment: Timestamp, random: some RandomSource) -> ID {
+        let bytes = random.bytes(10)
+        let first = UInt64(bytes[0] & 0x0F) << 8 | UInt64(bytes[1])
+        let rest = bytes[2...].reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        return ID(
+            high: UInt64(truncatingIfNeeded: moment.milliseconds) << 16 | 0x7000 | first,
+            low: 0x8000_0000_0000_0000 | rest >> 2)
+    }
+
+    /// The UUID in 16 bytes, as it is stored.
+    public init?(bytes: [UInt8]) {
+        guard bytes.count == 16 else { return nil }
+        high = bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }
+        low = bytes[8...].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// The UUID in 16 bytes.
+    public var bytes: [UInt8] {
+        var all: [UInt8] = []
+        all.reserveCapacity(16)
+        for word in [high, low] {
+            for shift in stride(from: 56 as UInt64, through: 0, by: -8) {
+                all.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
+        }
+        return all
+    }
+
+    /// Reads the one spelling.
+    public init?(_ text: String) { self.init(utf8: text.utf8) }
+
+    /// Reads the one spelling from bytes, such as a part of a path.
+    public init?(utf8 text: some Collection<UInt8>) {
+        guard text.count == 38 else { return nil }
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        for (place, byte) in text.enumerated() {
+            switch place {
+            case 0: guard byte == UInt8(ascii: Kind.prefix) else { return nil }
+            case 1: guard byte == UInt8(ascii: "_") else { return nil }
+            case 10, 15, 20, 25: guard byte == UInt8(ascii: "-") else { return nil }
+            default:
+                // Upper case would be a second spelling.
+                guard byte < UInt8(ascii: "A") || byte >= UInt8(ascii: "a"),
+                    let digit = Hex.value(byte)
+                else { return nil }
+                if place < 20 {
+                    high = high << 4 | UInt64(digit)
+                } else {
+                    low = low << 4 | UInt64(digit)
+                }
+            }
+        }
+        self.init(high: high, low: low)
+    }
+
+    /// The one spelling.
+    public var text: String {
+        var text: [UInt8] = [UInt8(ascii: Kind.prefix), UInt8(ascii: "_")]
+        text.reserveCapacity(38)
+        for place in 0..<32 {
+            if place == 8 || place == 12 || place == 16 || place == 20 {
+                text.append(UInt8(ascii: "-"))
+            }
+            let word = place < 16 ? high : low
+            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - place % 16 * 4) & 15)
+            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// By the bytes, and so by age for those of version 7.
+    public static func < (a: ID, b: ID) -> Bool { (a.high, a.low) < (b.high, b.low) }
+
+    /// `x_` and a UUID.
+    public static var shape: TextShape {
+        TextShape(
+            38...38, .own,
+            pattern: "^\(Kind.prefix)_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+            expectation: "the id of a \(Kind.noun): \(Kind.prefix)_ and a UUID in lower case",
+            sample: "\(Kind.prefix)_01890a5d-ac96-774b-bcce-b302099a8057")
+    }
+}
