@@ -71,7 +71,9 @@ public struct ClientMachine: ~Copyable {
     ) throws(SerializerError) {}
 
     /// Announces `count` bytes of the request's body; says how many of them to write now.
-    public mutating func beginChunk(_ count: Int64, into output: inout ByteWriter) -> Int64 { count }
+    public mutating func beginChunk(_ count: Int64, into output: inout ByteWriter) -> Int64 {
+        count
+    }
 
     /// Ends what `beginChunk` began.
     public mutating func endChunk(into output: inout ByteWriter) {}

@@ -29,10 +29,7 @@ public struct Fields: Sendable, Equatable {
     /// Appends one, whether or not the name is there already.
     public mutating func append(_ name: FieldName, _ value: String) {
         begin(name)
-        var value = value
-        value.withUTF8 { bytes in
-            for byte in unsafe bytes { take(byte) }
-        }
+        for byte in value.utf8 { take(byte) }
         end()
     }
 

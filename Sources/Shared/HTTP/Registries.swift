@@ -160,6 +160,7 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
         lowercase = bytes.map(Octet.lowercased)
     }
 
+    /// Whether both are one name, whatever their spelling.
     public static func == (a: FieldName, b: FieldName) -> Bool { a.lowercase == b.lowercase }
 
     /// Hashes what `==` compares.

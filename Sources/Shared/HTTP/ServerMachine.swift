@@ -85,7 +85,9 @@ public struct ServerMachine: ~Copyable {
 
     /// Announces `count` bytes of the body; says how many of them to write now (fewer, when the
     /// length that was told would be exceeded; the response then ends by closing).
-    public mutating func beginChunk(_ count: Int64, into output: inout ByteWriter) -> Int64 { count }
+    public mutating func beginChunk(_ count: Int64, into output: inout ByteWriter) -> Int64 {
+        count
+    }
 
     /// Ends what `beginChunk` began.
     public mutating func endChunk(into output: inout ByteWriter) {}

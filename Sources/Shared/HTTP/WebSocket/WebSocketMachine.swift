@@ -54,7 +54,9 @@ public struct WebSocketMachine: ~Copyable {
     public mutating func tick(now: Instant, into output: inout ByteWriter) {}
 
     /// The next thing to do.
-    public mutating func next(now: Instant, into output: inout ByteWriter) -> WebSocketEffect? { nil }
+    public mutating func next(now: Instant, into output: inout ByteWriter) -> WebSocketEffect? {
+        nil
+    }
 
     /// Appends a text message, which must be UTF-8; nothing unless `isOpen`.
     public mutating func send(text: [UInt8], into output: inout ByteWriter) {}
