@@ -13,15 +13,16 @@ public struct PoolOverloaded: Error {
     // SAFETY: the pthread objects are allocated here and live as long as the process's pools,
     // which are never freed while a thread runs: each thread holds a reference to its pool.
     private struct State {
-        var jobs: [@Sendable () -> Void] = []
-        var head = 0
-        var idle = 0
+        // Bounded by `submit`, which counts the free threads in.
+        var jobs = BoundedQueue<@Sendable () -> Void>(capacity: .max)
+        var busy = 0
         var stopping = false
     }
 
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wake: UnsafeMutablePointer<pthread_cond_t>
     private var state = State()
+    private let threads: Int
     private let queueLimit: Int
     /// The pool's name, which its threads carry.
     public let name: String
@@ -30,6 +31,7 @@ public struct PoolOverloaded: Error {
     /// `queueLimit` jobs wait.
     public init(name: String, threads: Int, queueLimit: Int, niceness: Int32 = 0) {
         self.name = name
+        self.threads = threads
         self.queueLimit = queueLimit
         unsafe mutex = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
@@ -63,10 +65,9 @@ public struct PoolOverloaded: Error {
     public func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        guard !state.stopping, state.jobs.count - state.head - state.idle < queueLimit else {
-            return false
-        }
-        state.jobs.append(job)
+        guard !state.stopping, state.jobs.count + state.busy - threads < queueLimit,
+            state.jobs.append(job)
+        else { return false }
         unsafe pthread_cond_signal(wake)
         return true
     }
@@ -89,6 +90,7 @@ public struct PoolOverloaded: Error {
                 let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                 // Niceness is per thread on Linux, whatever POSIX says of it.
                 if start.niceness != 0 { _ = nice(start.niceness) }
+                nameThread(start.pool.name)
                 start.pool.work()
                 return nil
             }, context.toOpaque())
@@ -106,27 +108,34 @@ public struct PoolOverloaded: Error {
     }
 
     private func work() {
-        while let job = next() { job() }
+        var finished = false
+        while runNext(finished) { finished = true }
     }
 
-    private func next() -> (@Sendable () -> Void)? {
+    /// A function of its own, so that a job and all that it holds is let go of before the thread
+    /// waits for the next.
+    private func runNext(_ finished: Bool) -> Bool {
+        guard let job = next(finished) else { return false }
+        job()
+        return true
+    }
+
+    private func next(_ finished: Bool) -> (@Sendable () -> Void)? {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        while state.head == state.jobs.count {
+        if finished { state.busy -= 1 }
+        while state.jobs.isEmpty {
             if state.stopping { return nil }
-            state.idle += 1
             unsafe pthread_cond_wait(wake, mutex)
-            state.idle -= 1
         }
-        let job = state.jobs[state.head]
-        state.head += 1
-        if state.head == state.jobs.count {
-            state.jobs.removeAll(keepingCapacity: true)
-            state.head = 0
-        } else if state.head > 64, state.head * 2 > state.jobs.count {
-            state.jobs.removeFirst(state.head)
-            state.head = 0
-        }
-        return job
+        state.busy += 1
+        return state.jobs.popFirst()
     }
+}
+
+/// Gives the calling thread the name that `top` and debuggers show; Glibc's module lacks the call.
+private func nameThread(_ name: String) {
+    guard let file = unsafe fopen("/proc/thread-self/comm", "w") else { return }
+    unsafe fputs(String(name.prefix(15)), file)
+    unsafe fclose(file)
 }

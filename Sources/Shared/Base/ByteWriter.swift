@@ -3,8 +3,9 @@
     // SAFETY: `storage` is allocated and freed here, never handed out but for the length of a
     // closure, and `count` never exceeds its size; being unique, it may move between threads.
     @usableFromInline var storage: UnsafeMutableRawBufferPointer
+    @usableFromInline var filled = 0
     /// Bytes written.
-    public private(set) var count = 0
+    @inlinable public var count: Int { filled }
 
     /// An empty buffer; nothing is allocated before the first byte unless `capacity` asks.
     public init(capacity: Int = 0) {
@@ -23,9 +24,11 @@
     public var capacity: Int { unsafe storage.count }
 
     /// Makes room for `extra` more bytes.
-    public mutating func reserve(_ extra: Int) {
-        let needed = count + extra
-        if needed <= (unsafe storage.count) { return }
+    @inlinable public mutating func reserve(_ extra: Int) {
+        if count + extra > (unsafe storage.count) { grow(to: count + extra) }
+    }
+
+    @usableFromInline mutating func grow(to needed: Int) {
         let size = unsafe max(needed, storage.count * 2, 64)
         let grown = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
         if count > 0, let from = unsafe storage.baseAddress, let to = grown.baseAddress {
@@ -36,10 +39,10 @@
     }
 
     /// Appends one byte.
-    public mutating func append(_ byte: UInt8) {
+    @inlinable public mutating func append(_ byte: UInt8) {
         reserve(1)
         unsafe storage[count] = byte
-        count += 1
+        filled += 1
     }
 
     /// Appends the bytes of an array.
@@ -68,8 +71,8 @@
     /// Appends a constant's UTF-8.
     public mutating func append(_ text: StaticString) {
         if text.hasPointerRepresentation {
-            unsafe append(
-                copying: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+            let length = text.utf8CodeUnitCount
+            unsafe append(copying: UnsafeRawBufferPointer(start: text.utf8Start, count: length))
         } else {
             append(String(text.unicodeScalar))
         }
@@ -83,13 +86,17 @@
         if let from = source.baseAddress, let to = unsafe storage.baseAddress {
             unsafe (to + count).copyMemory(from: from, byteCount: length)
         }
-        count += length
+        filled += length
     }
 
-    /// Appends a number in decimal.
-    public mutating func append(decimal number: some BinaryInteger) {
-        if number < 0 { append(UInt8(ascii: "-")) }
-        var rest = UInt64(number.magnitude)
+    /// Appends a number of at most 64 bits in decimal.
+    @inlinable public mutating func append(decimal number: some FixedWidthInteger) {
+        append(digitsOf: UInt64(number.magnitude), negative: number < 0)
+    }
+
+    @usableFromInline mutating func append(digitsOf magnitude: UInt64, negative: Bool) {
+        if negative { append(UInt8(ascii: "-")) }
+        var rest = magnitude
         var digits = InlineArray<20, UInt8>(repeating: 0)
         var start = 20
         repeat {
@@ -100,7 +107,7 @@
         reserve(20 - start)
         for index in start..<20 {
             unsafe storage[count] = digits[index]
-            count += 1
+            filled += 1
         }
     }
 
@@ -108,21 +115,21 @@
     public mutating func append(bigEndian number: UInt16) {
         reserve(2)
         unsafe storage.storeBytes(of: number.bigEndian, toByteOffset: count, as: UInt16.self)
-        count += 2
+        filled += 2
     }
 
     /// Appends four bytes, high first.
     public mutating func append(bigEndian number: UInt32) {
         reserve(4)
         unsafe storage.storeBytes(of: number.bigEndian, toByteOffset: count, as: UInt32.self)
-        count += 4
+        filled += 4
     }
 
     /// Appends eight bytes, high first.
     public mutating func append(bigEndian number: UInt64) {
         reserve(8)
         unsafe storage.storeBytes(of: number.bigEndian, toByteOffset: count, as: UInt64.self)
-        count += 8
+        filled += 8
     }
 
     /// Overwrites four bytes that were written before, high first.
@@ -133,7 +140,7 @@
 
     /// Forgets what was written, and the memory too when it grew beyond `keeping` bytes.
     public mutating func removeAll(keeping limit: Int = 65_536) {
-        count = 0
+        filled = 0
         if unsafe storage.count > limit {
             unsafe storage.deallocate()
             unsafe storage = UnsafeMutableRawBufferPointer(start: nil, count: 0)
@@ -142,23 +149,23 @@
 
     /// Drops the first `length` bytes and moves the rest to the front.
     public mutating func removeFirst(_ length: Int) {
-        precondition(length <= count, "removing \(length) of \(count) bytes")
+        precondition((0...count).contains(length), "removing \(length) of \(count) bytes")
         if length == count {
-            count = 0
+            filled = 0
         } else if length > 0, let base = unsafe storage.baseAddress {
             unsafe base.copyMemory(from: base + length, byteCount: count - length)
-            count -= length
+            filled -= length
         }
     }
 
     /// Cuts off what was written after the first `length` bytes.
     public mutating func truncate(to length: Int) {
-        precondition(length <= count, "truncating \(count) bytes to \(length)")
-        count = length
+        precondition((0...count).contains(length), "truncating \(count) bytes to \(length)")
+        filled = length
     }
 
     /// Shows what was written.
-    public func withSpan<Result, Failure: Error>(
+    @inlinable public func withSpan<Result, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let buffer = unsafe UnsafeRawBufferPointer(start: storage.baseAddress, count: count)
@@ -167,21 +174,21 @@
     }
 
     /// Shows what was written, as memory; for the modules that own pointers.
-    @unsafe public func withUnsafeBytes<Result, Failure: Error>(
+    @inlinable @unsafe public func withUnsafeBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try unsafe body(UnsafeRawBufferPointer(start: storage.baseAddress, count: count))
     }
 
     /// Lets `fill` write up to `length` bytes at the end, and counts as many as it says it wrote.
-    @unsafe public mutating func append<Failure: Error>(
+    @inlinable @unsafe public mutating func append<Failure: Error>(
         upTo length: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
     ) throws(Failure) -> Int {
         reserve(length)
         let written = try unsafe fill(
             UnsafeMutableRawBufferPointer(rebasing: storage[count..<count + length]))
         precondition(written <= length, "wrote \(written) bytes into \(length)")
-        count += max(0, written)
+        filled += max(0, written)
         return written
     }
 

@@ -9,12 +9,13 @@ public struct Instant: Sendable, Hashable, Comparable {
     /// The moment that many nanoseconds after the clock's start.
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
+    /// Whether `a` comes first.
     public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
 
     /// The moment `duration` later (earlier when negative, never before the clock's start).
     public static func + (a: Instant, duration: Duration) -> Instant {
-        let sum = Int64(clamping: a.nanoseconds).addingReportingOverflow(duration.nanoseconds)
-        return Instant(nanoseconds: UInt64(max(0, sum.overflow ? Int64.max : sum.partialValue)))
+        let sum = Int64(clamping: a.nanoseconds).saturating(adding: duration.nanoseconds)
+        return Instant(nanoseconds: UInt64(max(0, sum)))
     }
 
     /// The time from `b` to `a`, negative when `a` comes first.
@@ -42,21 +43,22 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
         try container.encode(milliseconds)
     }
 
+    /// Whether `a` comes first.
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 
     /// The moment `duration` later, to the millisecond.
     public static func + (a: Timestamp, duration: Duration) -> Timestamp {
-        Timestamp(milliseconds: a.milliseconds + duration.milliseconds)
+        Timestamp(milliseconds: a.milliseconds.saturating(adding: duration.milliseconds))
     }
 
     /// The moment `duration` earlier, to the millisecond.
     public static func - (a: Timestamp, duration: Duration) -> Timestamp {
-        Timestamp(milliseconds: a.milliseconds - duration.milliseconds)
+        Timestamp(milliseconds: a.milliseconds.saturating(subtracting: duration.milliseconds))
     }
 
     /// The time from `b` to `a`.
     public static func - (a: Timestamp, b: Timestamp) -> Duration {
-        .milliseconds(a.milliseconds - b.milliseconds)
+        .milliseconds(a.milliseconds.saturating(subtracting: b.milliseconds))
     }
 }
 
@@ -66,11 +68,24 @@ extension Duration {
         let (seconds, attoseconds) = components
         let whole = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         if whole.overflow { return seconds < 0 ? .min : .max }
-        return whole.partialValue + attoseconds / 1_000_000_000
+        return whole.partialValue.saturating(adding: attoseconds / 1_000_000_000)
     }
 
     /// The whole of it in milliseconds, rounded towards zero.
     public var milliseconds: Int64 { nanoseconds / 1_000_000 }
+}
+
+// A timestamp may come from the wire, so that arithmetic on it must not trap.
+extension Int64 {
+    fileprivate func saturating(adding other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+
+    fileprivate func saturating(subtracting other: Int64) -> Int64 {
+        let (difference, overflow) = subtractingReportingOverflow(other)
+        return overflow ? (other < 0 ? .max : .min) : difference
+    }
 }
 
 /// Where the time comes from; the tests have one that they turn by hand.
@@ -89,13 +104,15 @@ public final class SystemClock: ClockSource {
     /// The machine's clocks as they are.
     public init() {}
 
+    /// `CLOCK_MONOTONIC`.
     public func now() -> Instant {
         Instant(nanoseconds: Self.read(CLOCK_MONOTONIC))
     }
 
+    /// `CLOCK_REALTIME`, moved by what `setOffset` said.
     public func timestamp() -> Timestamp {
         let wall = Int64(Self.read(CLOCK_REALTIME) / 1_000_000)
-        return Timestamp(milliseconds: wall + offset.load(ordering: .relaxed))
+        return Timestamp(milliseconds: wall.saturating(adding: offset.load(ordering: .relaxed)))
     }
 
     /// Moves the wall clock by `milliseconds` from where the machine has it.
@@ -125,8 +142,10 @@ public final class ManualClock: ClockSource {
         wall = Atomic(timestamp.milliseconds)
     }
 
+    /// Where the monotonic side was moved to.
     public func now() -> Instant { Instant(nanoseconds: monotonic.load(ordering: .relaxed)) }
 
+    /// Where the wall clock was moved to.
     public func timestamp() -> Timestamp {
         Timestamp(milliseconds: wall.load(ordering: .relaxed))
     }

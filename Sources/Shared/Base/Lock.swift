@@ -7,8 +7,8 @@ import Glibc
 @safe public final class Lock<State>: @unchecked Sendable {
     // SAFETY: `state` is touched between lock and unlock of `mutex` alone; both pointers are
     // allocated here, never handed out, and freed when nobody holds the lock any more.
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let state: UnsafeMutablePointer<State>
+    @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    @usableFromInline let state: UnsafeMutablePointer<State>
 
     /// A lock around `value`.
     public init(_ value: sending State) {
@@ -27,7 +27,7 @@ import Glibc
     }
 
     /// Runs `body` alone with the value. Never call out of the section, never wait in it.
-    public func withLock<Result, Failure: Error>(
+    @inlinable public func withLock<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         unsafe pthread_mutex_lock(mutex)

@@ -13,6 +13,7 @@ public enum LogLevel: Int, Sendable, Comparable, CaseIterable {
         }
     }
 
+    /// Whether `a` matters less.
     public static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }
 }
 
@@ -134,7 +135,9 @@ public protocol LogSink: Sendable {
 public struct SilentSink: LogSink {
     /// Swallows everything.
     public init() {}
+    /// Does nothing.
     public func write(_ event: LogEvent) {}
+    /// Does nothing.
     public func write(_ access: AccessEntry) {}
 }
 

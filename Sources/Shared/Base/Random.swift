@@ -23,6 +23,7 @@ public struct SystemRandom: RandomSource {
     /// The kernel's generator.
     public init() {}
 
+    /// `count` bytes of the kernel's generator.
     // SAFETY: `getentropy` fills exactly the span it is given (at most 256 bytes a call).
     public func bytes(_ count: Int) -> [UInt8] {
         var all = [UInt8](repeating: 0, count: count)
@@ -48,6 +49,7 @@ public final class SeededRandom: RandomSource {
     /// A generator whose sequence `seed` decides.
     public init(seed: UInt64) { state = Lock(seed) }
 
+    /// The next `count` bytes of the sequence, from whole numbers of it.
     public func bytes(_ count: Int) -> [UInt8] {
         state.withLock { state in
             var all: [UInt8] = []

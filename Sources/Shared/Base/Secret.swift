@@ -18,6 +18,16 @@ public struct Secret: Sendable, Equatable {
     public static func == (a: Secret, b: Secret) -> Bool { constantTimeEqual(a.bytes, b.bytes) }
 }
 
+// Without these an interpolation or a dump would find the bytes by reflection.
+extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Never the bytes.
+    public var description: String { "(secret)" }
+    /// Never the bytes.
+    public var debugDescription: String { description }
+    /// Never the bytes.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// Whether both hold the same bytes, in a time that depends on their length alone.
 public func constantTimeEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
     guard a.count == b.count else { return false }

@@ -1,22 +1,38 @@
 /// Hexadecimal, RFC 4648 §8, lower case out, either case in.
 public enum Hex {
-    private static let digits = Array("0123456789abcdef".utf8)
+    // Here and below the generic fronts are inlinable and hand over arrays: generic code is not
+    // specialised across modules, and costs fifty times as much for each byte.
 
     /// Two digits for each byte.
-    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        var text: [UInt8] = []
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+    @inlinable public static func encode(_ bytes: some Sequence<UInt8>) -> String {
+        encode(array: Array(bytes))
+    }
+
+    @usableFromInline static func encode(array bytes: [UInt8]) -> String {
+        unsafe String(unsafeUninitializedCapacity: bytes.count * 2) { text in
+            for (index, byte) in bytes.enumerated() {
+                unsafe text[index * 2] = digit(byte >> 4)
+                unsafe text[index * 2 + 1] = digit(byte & 15)
+            }
+            return bytes.count * 2
         }
-        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The digit of a value below 16.
+    static func digit(_ value: UInt8) -> UInt8 {
+        value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
     }
 
     /// The bytes, or nil when a digit is missing or is none.
-    public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    @inlinable public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        decode(array: Array(text.utf8))
+    }
+
+    @usableFromInline static func decode(array text: [UInt8]) -> [UInt8]? {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count / 2)
         var high: UInt8?
-        for character in text.utf8 {
+        for character in text {
             guard let digit = value(character) else { return nil }
             if let first = high {
                 bytes.append(first << 4 | digit)
@@ -53,13 +69,21 @@ public enum Base64 {
     public static func encode(_ bytes: [UInt8]) -> String { encode(bytes, plain, padded: true) }
 
     /// Reads the URL alphabet without padding; nil for anything not canonical.
-    public static func decodeURL(_ text: some StringProtocol) -> [UInt8]? {
-        decode(Array(text.utf8), urlValues)
+    @inlinable public static func decodeURL(_ text: some StringProtocol) -> [UInt8]? {
+        decodeURL(array: Array(text.utf8))
+    }
+
+    @usableFromInline static func decodeURL(array text: [UInt8]) -> [UInt8]? {
+        decode(text, urlValues)
     }
 
     /// Reads the plain alphabet with padding; nil for anything not canonical.
-    public static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        var characters = Array(text.utf8)
+    @inlinable public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        decode(array: Array(text.utf8))
+    }
+
+    @usableFromInline static func decode(array text: [UInt8]) -> [UInt8]? {
+        var characters = text
         guard characters.count % 4 == 0 else { return nil }
         var padding = 0
         while padding < 2, characters.last == UInt8(ascii: "=") {
@@ -126,9 +150,13 @@ public enum Percent {
     private static let digits = Array("0123456789ABCDEF".utf8)
 
     /// Escapes all but the unreserved characters.
-    public static func encode(_ text: some StringProtocol) -> String {
+    @inlinable public static func encode(_ text: some StringProtocol) -> String {
+        encode(array: Array(text.utf8))
+    }
+
+    @usableFromInline static func encode(array text: [UInt8]) -> String {
         var bytes: [UInt8] = []
-        for byte in text.utf8 {
+        for byte in text {
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
@@ -144,8 +172,15 @@ public enum Percent {
     }
 
     /// The text behind the escapes; nil for a broken escape or what is not UTF-8.
-    public static func decode(_ bytes: some Sequence<UInt8>, plusIsSpace: Bool = false) -> String? {
+    @inlinable public static func decode(
+        _ bytes: some Sequence<UInt8>, plusIsSpace: Bool = false
+    ) -> String? {
+        decode(array: Array(bytes), plusIsSpace)
+    }
+
+    @usableFromInline static func decode(array bytes: [UInt8], _ plusIsSpace: Bool) -> String? {
         var out: [UInt8] = []
+        out.reserveCapacity(bytes.count)
         var iterator = bytes.makeIterator()
         while let byte = iterator.next() {
             if byte == UInt8(ascii: "%") {

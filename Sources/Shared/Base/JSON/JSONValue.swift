@@ -91,11 +91,10 @@ public struct JSONObject: Sendable {
     /// Looked up one by one, which is the fastest for the few members that objects have.
     public subscript(key: String) -> JSONValue? {
         get {
-            for member in members where member.key == key { return member.value }
-            return nil
+            members.first { JSONKey($0.key) == JSONKey(key) }?.value
         }
         set {
-            let index = members.firstIndex { $0.key == key }
+            let index = members.firstIndex { JSONKey($0.key) == JSONKey(key) }
             switch (index, newValue) {
             case (let index?, let value?): members[index].value = value
             case (let index?, nil): members.remove(at: index)
@@ -111,8 +110,9 @@ extension JSONObject: Equatable {
     public static func == (a: JSONObject, b: JSONObject) -> Bool {
         guard a.count == b.count else { return false }
         if a.members == b.members { return true }
-        let values = Dictionary(uniqueKeysWithValues: b.members.map { ($0.key, $0.value) })
-        return a.members.allSatisfy { values[$0.key] == $0.value }
+        let values = Dictionary(
+            uniqueKeysWithValues: b.members.map { (JSONKey($0.key), $0.value) })
+        return a.members.allSatisfy { values[JSONKey($0.key)] == $0.value }
     }
 }
 
