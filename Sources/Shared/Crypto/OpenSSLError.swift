@@ -21,7 +21,6 @@ public struct OpenSSLError: Error, Sendable, Equatable {
     /// Takes everything out of this thread's queue.
     ///
     /// The queue has to be empty before the next call: `SSL_get_error` looks at what is left in it.
-    // SAFETY: OpenSSL's texts are constants or live in its tables for good.
     static func drain(_ operation: String) -> OpenSSLError {
         var reasons: [String] = []
         var code: UInt = 0
@@ -29,12 +28,19 @@ public struct OpenSSLError: Error, Sendable, Equatable {
             let next = ERR_get_error()
             if next == 0 { break }
             code = next
-            if let text = unsafe ERR_reason_error_string(next) {
-                unsafe reasons.append(String(cString: text))
-            } else {
-                reasons.append("code " + String(next, radix: 16))
-            }
+            reasons.append(Self.text(next))
         }
         return OpenSSLError(operation: operation, reasons: reasons, code: code)
+    }
+
+    /// `error:code:library:function:reason`, of which the reason is for people; the errors of the
+    /// system have theirs here alone.
+    private static func text(_ code: UInt) -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        unsafe ERR_error_string_n(code, &buffer, buffer.count)
+        let line = String(
+            decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return line.split(separator: ":", maxSplits: 4, omittingEmptySubsequences: false)
+            .last.map { String($0) } ?? line
     }
 }
