@@ -262,4 +262,10 @@ REILETA_CALL int reileta_resolve(const char *name, uint16_t port, struct reileta
     return count;
 }
 
+// The next of the blocked signals `set` within so many milliseconds, or -1.
+static inline int reileta_wait_signal(const sigset_t *set, int milliseconds) {
+    struct timespec limit = {milliseconds / 1000, (milliseconds % 1000) * 1000000L};
+    return sigtimedwait(set, NULL, &limit);
+}
+
 #endif
