@@ -35,13 +35,15 @@ public enum Patch<Value> {
 extension Patch: Sendable where Value: Sendable {}
 extension Patch: Equatable where Value: Equatable {}
 
-extension Patch: Codable where Value: Codable {
+extension Patch: Decodable where Value: Decodable {
     /// Reads `null` or a value; `absent` is seen by the container of the key alone.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         self = container.decodeNil() ? .clear : .set(try container.decode(Value.self))
     }
+}
 
+extension Patch: Encodable where Value: Encodable {
     /// Writes the value, or `null`; `absent` is left out by the container of the key alone.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
@@ -69,13 +71,15 @@ extension Omittable: Sendable where Value: Sendable {}
 extension Omittable: Equatable where Value: Equatable {}
 extension Omittable: Hashable where Value: Hashable {}
 
-extension Omittable: Codable where Value: Codable {
+extension Omittable: Decodable where Value: Decodable {
     /// Reads `null` or a value.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         wrappedValue = container.decodeNil() ? nil : try container.decode(Value.self)
     }
+}
 
+extension Omittable: Encodable where Value: Encodable {
     /// Writes the value, or `null` where there is no key that could be left out.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
@@ -87,7 +91,8 @@ extension Omittable: Codable where Value: Codable {
     }
 }
 
-// The synthesised `init(from:)` and `encode(to:)` prefer these to the generic ones.
+// The synthesised `init(from:)` and `encode(to:)` prefer these to the generic ones, as more special:
+// which they are only while each half of Codable asks no more of `Value` than they do.
 
 extension KeyedDecodingContainer {
     /// Tells a missing key from `null` from a value.
