@@ -52,6 +52,8 @@ public struct Description: TextScalar {
 
     /// At most 512 characters on any number of lines.
     public static let shape = TextShape(0...512, .lines, sample: "")
+    /// Nothing said.
+    public static let empty = known(Description(""), "")
 }
 
 /// What is said of a world.
@@ -112,6 +114,21 @@ public struct ServerTitle: TextScalar {
 
     /// 1 to 64 characters on one line.
     public static let shape = TextShape(1...64, sample: "Reileta")
+}
+
+/// The version of a node's software.
+public struct SoftwareVersion: TextScalar {
+    /// As the node says it.
+    public let text: String
+
+    /// 1 to 64 characters.
+    public init?(_ text: String) {
+        guard Self.shape.accepts(text) else { return nil }
+        self.text = text
+    }
+
+    /// 1 to 64 characters on one line.
+    public static let shape = TextShape(1...64, sample: "1.0.0")
 }
 
 /// An instance's name, unique on its node; shorter than any id, so it is never one.
