@@ -1,0 +1,140 @@
+import Glibc
+
+/// What the disk refuses.
+public enum FileError: Error, Sendable, Equatable {
+    /// No room, by size of the disk, quota, or largest file.
+    case full
+    /// There is no such file.
+    case missing
+    /// All else: what was done, and the system's number for why not.
+    case failed(operation: String, number: Int32)
+
+    init(_ operation: String, _ number: Int32) {
+        switch number {
+        case ENOSPC, EDQUOT, EFBIG: self = .full
+        case ENOENT: self = .missing
+        default: self = .failed(operation: operation, number: number)
+        }
+    }
+}
+
+/// Folders and names. All of it blocks, and belongs on a pool but at the start of a process.
+enum Disk {
+    /// Makes a folder with all above it.
+    static func makeFolders(_ path: String) throws(FileError) {
+        var made = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            made += made.isEmpty || made == "/" ? String(part) : "/" + part
+            _ = try makeFolder(made)
+        }
+    }
+
+    /// Makes one folder; false when there was one.
+    static func makeFolder(_ path: String) throws(FileError) -> Bool {
+        if unsafe mkdir(path, 0o750) == 0 { return true }
+        if errno == EEXIST { return false }
+        throw FileError("mkdir", errno)
+    }
+
+    /// Makes durable which names are in a folder.
+    static func sync(folder: String) throws(FileError) {
+        try OpenFile(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync()
+    }
+
+    static func rename(_ from: String, to: String) throws(FileError) {
+        if unsafe Glibc.rename(from, to) != 0 { throw FileError("rename", errno) }
+    }
+
+    /// Removes a name; false when there was none.
+    static func remove(_ path: String) throws(FileError) -> Bool {
+        if unsafe unlink(path) == 0 { return true }
+        if errno == ENOENT { return false }
+        throw FileError("unlink", errno)
+    }
+
+    /// The names in a folder; none when there is no folder.
+    static func names(in folder: String) throws(FileError) -> [String] {
+        guard let stream = unsafe opendir(folder) else {
+            if errno == ENOENT { return [] }
+            throw FileError("opendir", errno)
+        }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// Bytes that an ordinary user may still write to the disk of `folder`.
+    static func freeSpace(_ folder: String) throws(FileError) -> Int64 {
+        var status = statvfs()
+        if unsafe statvfs(folder, &status) != 0 { throw FileError("statvfs", errno) }
+        return Int64(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    }
+}
+
+/// Owns a descriptor and closes it once.
+final class OpenFile: Sendable {
+    let descriptor: Int32
+
+    init(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(FileError) {
+        descriptor = unsafe open(path, flags, mode)
+        if descriptor < 0 { throw FileError("open", errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Size in bytes, and the time of the last change in Unix milliseconds.
+    func status() throws(FileError) -> (size: Int64, modified: Int64) {
+        var status = stat()
+        if unsafe fstat(descriptor, &status) != 0 { throw FileError("fstat", errno) }
+        let modified =
+            Int64(status.st_mtim.tv_sec) * 1_000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+        return (Int64(status.st_size), modified)
+    }
+
+    /// Takes the exclusive lock of the open file; false when somebody has it.
+    func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
+    func sync() throws(FileError) {
+        if fsync(descriptor) != 0 { throw FileError("fsync", errno) }
+    }
+
+    func truncate(to size: Int64) throws(FileError) {
+        if ftruncate(descriptor, off_t(size)) != 0 { throw FileError("ftruncate", errno) }
+    }
+
+    /// Writes all of `bytes`, which begin at `offset` of the file.
+    func write(_ bytes: [UInt8], at offset: Int64) throws(FileError) {
+        var done = 0
+        while done < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe pwrite(
+                    descriptor, buffer.baseAddress.map { unsafe $0 + done }, bytes.count - done,
+                    off_t(offset) + off_t(done))
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { throw FileError("write", errno) }
+            // No progress without an error is what some file systems say when they are full.
+            if count == 0 { throw .full }
+            done += count
+        }
+    }
+
+    /// The next bytes, at most `count`, from where the descriptor stands; none at the end.
+    func read(upTo count: Int) throws(FileError) -> [UInt8] {
+        while true {
+            var result = 0
+            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                unsafe result = Glibc.read(descriptor, buffer.baseAddress, count)
+                filled = max(0, result)
+            }
+            if result >= 0 { return bytes }
+            if errno != EINTR { throw FileError("read", errno) }
+        }
+    }
+}

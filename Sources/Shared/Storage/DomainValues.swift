@@ -1,0 +1,91 @@
+import Base
+import Crypto
+import Domain
+
+/// How the words of the product are kept: ids and hashes as their bytes, texts as they are
+/// spelled. What comes out is checked as what comes in from outside is.
+
+extension ColumnValue where Self: TextScalar {
+    /// A TEXT of its one spelling.
+    public var stored: SQLValue { .text(text) }
+    /// A TEXT that is valid.
+    public init?(stored: SQLValue) {
+        guard case .text(let text) = stored else { return nil }
+        self.init(text)
+    }
+}
+
+extension Username: ColumnValue {}
+extension DisplayName: ColumnValue {}
+extension Description: ColumnValue {}
+extension WorldDescription: ColumnValue {}
+extension WorldTitle: ColumnValue {}
+extension InstanceTitle: ColumnValue {}
+extension ServerTitle: ColumnValue {}
+extension InstanceName: ColumnValue {}
+extension EmailAddress: ColumnValue {}
+extension AssetLabel: ColumnValue {}
+extension InsName: ColumnValue {}
+extension WebURL: ColumnValue {}
+extension SecureURL: ColumnValue {}
+extension ServerAddress: ColumnValue {}
+extension UserSelector: ColumnValue {}
+
+extension Reference: RowDecodable {}
+extension Reference: ColumnValue {}
+
+extension ID: RowDecodable {}
+extension ID: ColumnValue {
+    /// A BLOB of 16 bytes.
+    public var stored: SQLValue { .blob(bytes) }
+    /// A BLOB of 16 bytes.
+    public init?(stored: SQLValue) {
+        guard case .blob(let bytes) = stored else { return nil }
+        self.init(bytes: bytes)
+    }
+}
+
+extension ContentHash: ColumnValue {
+    /// A BLOB of 32 bytes.
+    public var stored: SQLValue { .blob(bytes) }
+    /// A BLOB of 32 bytes.
+    public init?(stored: SQLValue) {
+        guard case .blob(let bytes) = stored else { return nil }
+        self.init(bytes: bytes)
+    }
+}
+
+extension NodeKeyText: ColumnValue {
+    /// A BLOB of 32 bytes.
+    public var stored: SQLValue { .blob(Base64.decodeURL(text) ?? []) }
+    /// A BLOB of 32 bytes.
+    public init?(stored: SQLValue) {
+        guard case .blob(let bytes) = stored else { return nil }
+        self.init(bytes: bytes)
+    }
+}
+
+extension SHA256Digest: ColumnValue {
+    /// A BLOB of 32 bytes.
+    public var stored: SQLValue { .blob(bytes) }
+    /// A BLOB of 32 bytes.
+    public init?(stored: SQLValue) {
+        guard case .blob(let bytes) = stored else { return nil }
+        self.init(bytes)
+    }
+}
+
+extension APIError: DatabaseFailure {
+    /// What passes by itself is answered as overload, all else but a full disk as a fault of ours.
+    public init(_ error: DatabaseError) {
+        let context = "database: \(error)"
+        self =
+            switch error {
+            case .overloaded, .busy: .overloaded(context: context)
+            case .diskFull: APIError(.insufficientStorage, context: context)
+            case .constraint, .closed, .newer, .danglingReference, .misdeclared,
+                .unexpectedValue, .failed:
+                .internalError(context)
+            }
+    }
+}

@@ -1,0 +1,394 @@
+"""What guards a landing, and the heavier suites, each known by a name."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import demo
+import prepare
+import topology
+from client import API, Unexpected
+from prepare import ROOT, Fault, say
+
+LOGS = ROOT / ".build" / "test-logs"
+# A test binary that crashes would otherwise wait minutes for its own backtrace.
+QUIET_CRASH = {"SWIFT_BACKTRACE": "enable=no"}
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.skips: list = []  # (what, why)
+        self.failures: list = []
+
+    def result(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {len(self.skips)} skipped"
+
+
+class Part:
+    """One step of a suite; `act` adds to the tally and answers a word on what it did."""
+
+    def __init__(self, name: str, act, needs=()):
+        self.name, self.act, self.needs = name, act, needs
+
+
+def logged(name: str, command: list, environment: dict | None = None, limit: float = 1800) -> tuple:
+    """Runs a command with its output in a log of its own; answers its exit, and all it said."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    file = LOGS / f"{name.replace(' ', '-')}.log"
+    with open(file, "w") as log:
+        log.write("$ " + " ".join(map(str, command)) + "\n")
+        log.flush()
+        run = subprocess.Popen(list(map(str, command)), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
+                               stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})},
+                               start_new_session=True)
+        try:
+            code = run.wait(limit)
+        except subprocess.TimeoutExpired:
+            code = f"no end within {limit:.0f} s"
+        finally:
+            # Whatever it started ends with it, however this part ended.
+            try:
+                os.killpg(run.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            run.wait()
+    return code, file.read_text(errors="replace"), file
+
+
+def tail(text: str, count: int = 30) -> str:
+    return "\n".join("      " + line for line in text.strip().splitlines()[-count:])
+
+
+def command_part(name: str, command: list, environment: dict | None = None):
+    """A part that is one command: it passed when that ended with 0."""
+    def act(tally: Tally) -> str:
+        code, text, file = logged(name, command, environment)
+        if code == 0:
+            tally.passed += 1
+            return "ok"
+        tally.failed += 1
+        errors = [line for line in text.splitlines() if "error:" in line]
+        tally.failures.append(f"{name}: exit {code}, see {file}\n" + (tail("\n".join(errors[:20])) or tail(text)))
+        return "FAILED"
+    return act
+
+
+SKIPPED = re.compile(r"Test (?P<name>.+?) skipped(?:: \"?(?P<why>.*?)\"?)?\.?$")
+FAILED = re.compile(r"Test (?P<name>.+?) failed after ")
+SUMMARY = re.compile(r"Test run with (?P<count>\d+) tests?(?: in \d+ suites?)? (?:passed|failed)")
+
+
+def read_swift_testing(text: str) -> tuple:
+    """Counts from what Swift Testing prints: passed, names that failed, skips with reasons, ended."""
+    failed, skipped, count, ended = [], [], 0, False
+    for line in text.splitlines():
+        if "Test run with" in line:
+            found = SUMMARY.search(line)
+            if found:
+                count, ended = count + int(found["count"]), True
+        elif (found := FAILED.search(line)) and "Test case" not in line:
+            failed.append(found["name"])
+        elif found := SKIPPED.search(line):
+            skipped.append((found["name"], found["why"] or "no reason given"))
+    return max(count - len(failed) - len(skipped), 0), failed, skipped, ended
+
+
+def swift_tests(name: str, bundle: str, flags: list = (), environment: dict | None = None):
+    def act(tally: Tally) -> str:
+        code, text, file = logged(name, [
+            "swift", "test", "--skip-build", "--disable-xctest", "--filter", f"^{bundle}\\.", *flags],
+            {**QUIET_CRASH, **(environment or {})})
+        passed, failed, skipped, ended = read_swift_testing(text)
+        tally.passed += passed
+        tally.failed += len(failed)
+        tally.skips += skipped
+        for one in failed:
+            issues = [line for line in text.splitlines() if one in line and "recorded an issue" in line]
+            tally.failures.append(f"{name}: {one}\n" + tail("\n".join(issues), 5))
+        if not failed and (code != 0 or not ended):
+            tally.failed += 1
+            tally.failures.append(f"{name}: ended with {code} before its summary, see {file}\n" + tail(text))
+        return f"{passed} passed, {len(failed)} failed" + (f", {len(skipped)} skipped" if skipped else "") \
+            if ended else "FAILED"
+    return act
+
+
+def scripts(tally: Tally) -> str:
+    """The scripts' own tests, over stubs of the roles."""
+    code, text, file = logged("scripts", [sys.executable, str(Path(__file__).with_name("checks.py")), "-v"])
+    passed, failed = len(re.findall(r"\.\.\. ok$", text, re.M)), re.findall(r"^(?:FAIL|ERROR): (\S+)", text, re.M)
+    tally.passed += passed
+    tally.failed += len(failed)
+    tally.failures += [f"scripts: {one}, see {file}" for one in failed]
+    if code != 0 and not failed:
+        tally.failed += 1
+        tally.failures.append(f"scripts: exit {code}, see {file}\n" + tail(text))
+    return f"{passed} passed, {len(failed)} failed"
+
+
+class OwnCluster:
+    """A cluster of this suite's own: free ports, a folder that goes with it, started by `cluster/run`."""
+
+    def __init__(self, *options: str):
+        self.folder = Path(tempfile.mkdtemp(prefix="reileta-test-"))
+        shape = topology.Shape(port=0)
+        self.port = topology.free_base(shape)
+        self.log = self.folder / "run.log"
+        self.options = options
+
+    def __enter__(self) -> "OwnCluster":
+        self.run = subprocess.Popen(
+            [str(ROOT / "cluster" / "run"), "--data", str(self.folder / "data"), "--port", str(self.port),
+             *self.options], stdin=subprocess.DEVNULL, stdout=open(self.log, "w"), stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 120
+        state_file = topology.state_file(self.folder / "data")
+        while not state_file.exists():
+            if self.run.poll() is not None or time.monotonic() > deadline:
+                text = self.log.read_text()
+                self.__exit__()
+                raise Unexpected("the cluster did not come up:\n" + tail(text))
+            time.sleep(0.05)
+        return self
+
+    @property
+    def state(self) -> dict:
+        return topology.running(self.folder / "data")
+
+    def wait_healthy(self, limit: float = 30) -> None:
+        """Every process is there again, and every gateway says that all is well."""
+        state = self.state
+        apis = [API(address, state["secure"], state["ca"]) for node in state["nodes"] for address in node["reils"]]
+        deadline = time.monotonic() + limit
+        while not all(api.is_healthy() for api in apis):
+            if time.monotonic() > deadline:
+                raise Unexpected(f"not healthy within {limit:.0f} s\n" + tail(self.log.read_text()))
+            time.sleep(0.05)
+        for api in apis:
+            api.close()
+
+    def said(self, text: str) -> int:
+        return self.log.read_text().count(text)
+
+    def __exit__(self, *_) -> None:
+        pids = []
+        try:
+            pids = list(self.state["processes"].values())
+        except (Fault, OSError):
+            pass
+        self.run.terminate()
+        try:
+            self.run.wait(40)
+        except subprocess.TimeoutExpired:
+            self.run.kill()
+            self.run.wait()
+        self.left = [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+        self.kept = self.log.read_text()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main_job(name: str, times: int, kills: bool, *options: str):
+    """The demo against a cluster of its own; then nothing may be left of that cluster."""
+    def act(tally: Tally) -> str:
+        own = OwnCluster(*options)
+        done = 0
+        try:
+            with own:
+                for _ in range(times):
+                    demo.main_job(own.state, quiet=True)
+                    done += 1
+                for process in sorted(own.state["processes"]) if kills else ():
+                    backs = own.said(f"{process} is back")
+                    os.kill(own.state["processes"][process], signal.SIGKILL)
+                    deadline = time.monotonic() + 30
+                    while own.said(f"{process} is back") == backs:
+                        if time.monotonic() > deadline:
+                            raise Unexpected(f"{process} was killed and is not back within 30 s")
+                        time.sleep(0.05)
+                    own.wait_healthy()
+                    try:
+                        demo.main_job(own.state, quiet=True)
+                    except Unexpected as problem:
+                        raise Unexpected(f"after {process} was killed and started again: {problem}") from None
+                    done += 1
+            if own.run.returncode != 0 or own.left:
+                raise Unexpected(f"cluster/run ended with {own.run.returncode} and left the processes {own.left}\n"
+                                 + tail(own.kept, 12))
+        except (Unexpected, Fault, OSError) as problem:
+            tally.passed += done
+            tally.failed += 1
+            tally.failures.append(f"{name}: {problem}")
+            return "FAILED"
+        tally.passed += max(done, 1)
+        return f"{done} times"
+    return act
+
+
+def build_flags(sanitizer: str) -> list:
+    return ["--sanitize", {"asan": "address", "tsan": "thread"}[sanitizer],
+            "--scratch-path", str(ROOT / ".build" / sanitizer)]
+
+
+def sanitized(sanitizer: str) -> list:
+    flags = build_flags(sanitizer)
+    reports = ROOT / ".build" / f"{sanitizer}-reports"
+    options = f"log_path={reports}/report halt_on_error=0"
+    environment = {"ASAN_OPTIONS": options + " detect_leaks=0", "TSAN_OPTIONS": options,
+                   "REILETA_BINARIES": str(prepare.binaries("debug", ROOT / ".build" / sanitizer))}
+
+    def no_reports(tally: Tally) -> str:
+        found = sorted(reports.glob("report*"))
+        if not found:
+            tally.passed += 1
+            return "none"
+        tally.failed += 1
+        tally.failures.append(f"{len(found)} reports of the sanitizer in {reports}, the first:\n"
+                              + tail(found[0].read_text(errors="replace")[:3000]))
+        return f"{len(found)} FOUND"
+
+    def build(tally: Tally) -> str:
+        shutil.rmtree(reports, ignore_errors=True)
+        reports.mkdir(parents=True)
+        return command_part(f"{sanitizer} build", ["swift", "build", "--build-tests", *flags])(tally)
+
+    parts = [Part("build", build), Part("unit", swift_tests(f"{sanitizer} unit", "UnitTests", flags, environment),
+                                        ("build",))]
+    if sanitizer == "tsan":
+        parts.append(Part("processes", swift_tests("tsan processes", "ProcessTests", flags, environment), ("build",)))
+    return parts + [Part("reports", no_reports, ("build",))]
+
+
+def release(tally: Tally) -> str:
+    code, text, file = logged("release", [sys.executable, "-c", "import prepare; prepare.build_release()"],
+                              {"PYTHONPATH": str(Path(__file__).parent)})
+    if code == 0:
+        tally.passed += 1
+        return "ok"
+    tally.failed += 1
+    tally.failures.append(f"release: the roles do not build, see {file}\n" + tail(text))
+    return "FAILED"
+
+
+def default_parts() -> list:
+    binaries = {"REILETA_BINARIES": str(prepare.binaries())}
+    sources = ["Package.swift", "Sources", "Tests", "cluster/load.swift"]
+    return [
+        Part("format", command_part("format", [
+            "swift", "format", "lint", "--strict", "--parallel", "--recursive", *sources])),
+        Part("scripts", scripts),
+        Part("build", command_part("build", ["swift", "build", "--build-tests"])),
+        Part("unit", swift_tests("unit", "UnitTests"), ("build",)),
+        Part("release", release),
+        Part("processes", swift_tests("processes", "ProcessTests", environment=binaries), ("build", "release")),
+        Part("demo", main_job("demo", 1, False), ("release",)),
+        Part("demo-secure", main_job("demo-secure", 1, False, "--secure"), ("release",)),
+    ]
+
+
+# Name, what it runs, what it needs and takes, its parts.
+HEAVY = {
+    "asan": ("the units and parsers under the address sanitizer", "8 min, 4 GB of disk",
+             lambda options: sanitized("asan")),
+    "tsan": ("the units and the processes under the thread sanitizer", "15 min, 4 GB of disk",
+             lambda options: sanitized("tsan")),
+    "main-job": ("the demo ten times in a row, then after a kill -9 of each process in turn; plain and --secure",
+                 "4 min", lambda options: [
+                     Part("release", release),
+                     Part("plain", main_job("plain", options.times, True), ("release",)),
+                     Part("secure", main_job("secure", options.times, True, "--secure"), ("release",))]),
+}
+
+
+def list_suites() -> str:
+    rows = [("(none)", "what guards a landing: " + ", ".join(part.name for part in default_parts()), "20 min")]
+    rows += [(name, what, takes) for name, (what, takes, _) in HEAVY.items()]
+    return "\n".join(f"  {name:<9} {what}  [at most {takes}]" for name, what, takes in rows) + \
+        "\n  A part's own name runs that part alone, with what it needs."
+
+
+def remember(suite: str, size: str, tally: Tally) -> None:
+    """Heavy runs leave a line, so that an issue's goal can be gathered over days."""
+    page = ROOT / "docs" / "operate" / "long-runs.md"
+    if not page.exists():
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text("# Long runs\n\nEach run of a heavy suite of `./cluster/test`, newest last.\n\n"
+                        "| suite | size | commit | result |\n| --- | --- | --- | --- |\n")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip() or "unknown"
+    changed = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no", "--", "Sources", "Tests", "cluster"],
+                             cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip()
+    with open(page, "a") as out:
+        out.write(f"| {suite} | {size or '–'} | {commit}{' and changes' if changed else ''} | {tally.result()} |\n")
+
+
+def run_parts(parts: list, tally: Tally) -> None:
+    broken: set = set()
+    for part in parts:
+        missing = [need for need in part.needs if need in broken]
+        print(f"  {part.name:<12}", end=" ", flush=True)
+        if missing:
+            broken.add(part.name)
+            tally.skips.append((part.name, f"{missing[0]} failed"))
+            print("skipped", flush=True)
+            continue
+        began, failed = time.monotonic(), tally.failed
+        word = part.act(tally)
+        if tally.failed > failed:
+            broken.add(part.name)
+        print(f"{time.monotonic() - began:7.1f} s   {word}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="cluster/test", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Runs what guards a landing, or the suite or part named. Uses free ports and folders of its "
+                    "own,\nso it may run while a cluster is up. The last line is `N passed, N failed, N skipped`.",
+        epilog="suites:\n" + list_suites())
+    parser.add_argument("suite", nargs="?", metavar="SUITE")
+    parser.add_argument("--list", action="store_true", help="tell the suites, what they need and how long they take")
+    parser.add_argument("--times", type=int, default=10, metavar="N", help="main-job: repetitions (10)")
+    options = parser.parse_args()
+    if options.list:
+        say(list_suites())
+        return 0
+    # A clean end also when the suite is told to stop: what it started goes with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    defaults = default_parts()
+    if options.suite is None:
+        parts = defaults
+    elif options.suite in HEAVY:
+        parts = HEAVY[options.suite][2](options)
+    elif any(part.name == options.suite for part in defaults):
+        wanted = {options.suite}
+        for part in reversed(defaults):
+            wanted.update(part.needs if part.name in wanted else ())
+        parts = [part for part in defaults if part.name in wanted]
+    else:
+        raise Fault(f"{options.suite}: no suite of that name; there are\n{list_suites()}")
+    tally = Tally()
+    began = time.monotonic()
+    prepare.install()
+    prepare.check_swift()
+    run_parts(parts, tally)
+    if options.suite in HEAVY:
+        remember(options.suite, str(options.times) if options.suite == "main-job" else "", tally)
+    for failure in tally.failures:
+        say(f"\nfailed · {failure}")
+    say(f"\n{time.monotonic() - began:.0f} s in all")
+    for what, why in tally.skips:
+        say(f"skipped · {what}: {why}")
+    say(tally.result())
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    prepare.run_main(main)
