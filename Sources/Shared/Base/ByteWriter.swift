@@ -196,4 +196,16 @@
     public func array() -> [UInt8] {
         unsafe [UInt8](UnsafeRawBufferPointer(start: storage.baseAddress, count: count))
     }
+
+    /// Begins an item or, with `key`, a member of JSON: with a comma, unless a bracket that opens
+    /// was the last byte.
+    mutating func beginJSON(_ key: String?) {
+        if filled > 0 {
+            let last = unsafe storage[filled - 1]
+            if last != UInt8(ascii: "{"), last != UInt8(ascii: "[") { append(UInt8(ascii: ",")) }
+        }
+        guard let key else { return }
+        append(jsonString: key)
+        append(UInt8(ascii: ":"))
+    }
 }

@@ -23,8 +23,8 @@ public struct SystemRandom: RandomSource {
     /// The kernel's generator.
     public init() {}
 
-    /// `count` bytes of the kernel's generator.
     // SAFETY: `getentropy` fills exactly the span it is given (at most 256 bytes a call).
+    /// `count` bytes of the kernel's generator.
     public func bytes(_ count: Int) -> [UInt8] {
         var all = [UInt8](repeating: 0, count: count)
         unsafe all.withUnsafeMutableBytes { buffer in

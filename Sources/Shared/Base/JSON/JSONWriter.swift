@@ -72,23 +72,33 @@ extension ByteWriter {
     /// back as the same double, with an exponent below 1e-6 and from 1e21 on.
     mutating func append(json number: Double) {
         guard number.isFinite else { return append("null" as StaticString) }
-        if number == 0 { return append(UInt8(ascii: "0")) }
         if number < 0 { append(UInt8(ascii: "-")) }
-        let (digits, point) = Self.decimal(number.magnitude)
+        append(decimal: number.magnitude.description)
+    }
+
+    /// The same for a float, whose own shortest digits are fewer.
+    mutating func append(json number: Float) {
+        guard number.isFinite else { return append("null" as StaticString) }
+        if number < 0 { append(UInt8(ascii: "-")) }
+        append(decimal: number.magnitude.description)
+    }
+
+    private mutating func append(decimal description: String) {
+        let (digits, point) = Self.decimal(description)
         let count = digits.count
-        switch point {
-        case count...max(21, count) where point <= 21:
+        if count == 0 { return append(UInt8(ascii: "0")) }
+        if point >= count, point <= 21 {
             append(digits)
             append(zeros: point - count)
-        case 1...21:
+        } else if (1...21).contains(point) {
             append(digits[..<point])
             append(UInt8(ascii: "."))
             append(digits[point...])
-        case -5...0:
+        } else if (-5...0).contains(point) {
             append("0." as StaticString)
             append(zeros: -point)
             append(digits)
-        default:
+        } else {
             append(digits[0])
             if count > 1 {
                 append(UInt8(ascii: "."))
@@ -104,12 +114,12 @@ extension ByteWriter {
     }
 
     /// The shortest digits `d` and the place `n` of the point so that the number is 0.d × 10ⁿ,
-    /// taken from the description, whose digits are the shortest too.
-    private static func decimal(_ number: Double) -> (digits: [UInt8], point: Int) {
+    /// from a description, whose digits are the shortest too.
+    private static func decimal(_ description: String) -> (digits: [UInt8], point: Int) {
         var digits: [UInt8] = []
         var point: Int?
         var exponent = 0
-        var bytes = number.description.utf8[...]
+        var bytes = description.utf8[...]
         while let byte = bytes.popFirst() {
             switch byte {
             case UInt8(ascii: "."): point = digits.count
