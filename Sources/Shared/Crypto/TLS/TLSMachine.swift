@@ -121,6 +121,8 @@ public enum TLSEffect: Sendable, Equatable {
         precondition(state != .handshake, "plaintext before the end of the handshake")
         guard state == .open, bytes.count > 0 else { return }
         ERR_clear_error()
+        // A record adds at most 29 bytes to its 16 KiB at the versions and ciphers we speak.
+        wire.output.reserve(bytes.count + (bytes.count / 16_384 + 1) * 32)
         var written = 0
         let result = unsafe bytes.withUnsafeBytes { bytes in
             unsafe SSL_write_ex(ssl, bytes.baseAddress, bytes.count, &written)
