@@ -139,6 +139,8 @@ public enum CommandLineReader {
         var show = false
         var onlyWords = false
         var rest = words[...]
+        // The first thing that is wrong is told, but only when no help is asked for.
+        var problem: ConfigError?
 
         while let word = rest.popFirst() {
             if onlyWords || !word.hasPrefix("-") || word == "-" {
@@ -151,7 +153,7 @@ public enum CommandLineReader {
                 } else if subcommand != nil {
                     arguments.append(word)
                 } else {
-                    throw unknownSubcommand(program, path + [word])
+                    problem = problem ?? unknownSubcommand(program, path + [word])
                 }
                 continue
             }
@@ -189,13 +191,16 @@ public enum CommandLineReader {
                     }
                     flags.append((name, try required(setting.accepted)))
                 } else {
-                    // The reader tells what is nearest.
-                    flags.append((name, value ?? ""))
+                    problem =
+                        problem
+                        ?? ConfigReader.unknown(
+                            "--" + name, .flag(name), nearest: name, among: program.settings)
                 }
             }
         }
 
         if help { return .print(Help.text(program, under: path)) }
+        if let problem { throw problem }
         if subcommand == nil, !path.isEmpty { throw unknownSubcommand(program, path) }
         let file: ConfigFile? =
             if let configPath { try ConfigFile(path: configPath) } else { nil }

@@ -86,7 +86,7 @@ public struct ConfigReader: Sendable {
             guard let setting = settings.first(where: { $0.key == key }) else {
                 let section = key.prefix { $0 != "." }
                 if others.contains(key) || others.contains(String(section)) { continue }
-                throw unknown(key, source, nearest: key)
+                throw Self.unknown(key, source, nearest: key, among: settings)
             }
             try take(setting, text, source)
         }
@@ -100,13 +100,13 @@ public struct ConfigReader: Sendable {
                     return bare == spelled || bare.hasPrefix(spelled + "_")
                 }
                 if known { continue }
-                throw unknown(name, .variable(name), nearest: name)
+                throw Self.unknown(name, .variable(name), nearest: name, among: settings)
             }
             try take(setting, text, .variable(name))
         }
         for (flag, text) in flags {
             guard let setting = settings.first(where: { $0.flag == flag }) else {
-                throw unknown("--" + flag, .flag(flag), nearest: flag)
+                throw Self.unknown("--" + flag, .flag(flag), nearest: flag, among: settings)
             }
             if case .secret = setting.form {
                 throw .secretFlag(key: setting.key, variable: setting.variable)
@@ -152,8 +152,10 @@ public struct ConfigReader: Sendable {
         }
     }
 
-    private func unknown(
-        _ key: String, _ source: ConfigSource, nearest wanted: String
+    /// What to say of a key that no setting has.
+    static func unknown(
+        _ key: String, _ source: ConfigSource, nearest wanted: String,
+        among settings: [any AnySetting]
     ) -> ConfigError {
         let names: [(spelling: String, shown: String)] = settings.map { setting in
             switch source {

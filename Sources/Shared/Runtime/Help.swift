@@ -76,8 +76,8 @@ public enum Help {
             let standard = setting.standardHelp.isEmpty ? "–" : "`\(setting.standardHelp)`"
             let unit = setting.unit.map { ", \($0)" } ?? ""
             let help = "\(setting.help); accepts \(setting.accepted)"
-            text += "| `\(setting.key)` | \(of) | \(setting.kindName)\(unit) | \(standard) | "
-            text += help.replacing("|", with: "\\|") + " |\n"
+            let cells = ["`\(setting.key)`", of, setting.kindName + unit, standard, help]
+            text += cells.map { "| " + $0.replacing("|", with: "\\|") + " " }.joined() + "|\n"
         }
         return text
     }

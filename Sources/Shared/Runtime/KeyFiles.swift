@@ -1,5 +1,4 @@
 import Base
-import CLinux
 import Glibc
 
 /// Files that hold secrets: made whole or not at all, for their owner's eyes alone (0600), and
@@ -87,38 +86,6 @@ public enum KeyFiles {
         }
         return Secret(key)
     }
-}
-
-/// A folder that one process at a time may have; the kernel gives it free when the process ends,
-/// however it ends.
-public final class FolderLock: Sendable {
-    private let descriptor: Int32
-
-    /// Takes `folder`, made if need be; the fault names `setting`.
-    public init(_ folder: String, setting: String) throws(Fault) {
-        let path = folder + "/.lock"
-        do {
-            try SmallFile.makeFolders(above: path)
-        } catch {
-            throw Fault(
-                "\(setting): the folder \(folder.quoted) \(error.reason)",
-                remedy: "give a folder that can be written")
-        }
-        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw Fault(
-                "\(setting): the folder \(folder.quoted) \(FileProblem(errno).reason)",
-                remedy: "give a folder that can be written")
-        }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw Fault(
-                "\(setting): the folder \(folder.quoted) is held by another process",
-                remedy: "stop that one first, or give another folder")
-        }
-    }
-
-    deinit { close(descriptor) }
 }
 
 /// Why a small file could not be read or written.

@@ -32,6 +32,8 @@ public final class StderrSink: LogSink {
         /// Emptied by the thread and given back, so that nothing is allocated under load.
         var spare: [Entry] = []
         var bytes = 0
+        /// How many lost lines the reader knows of.
+        var told: UInt64 = 0
         var isDraining = false
         var isHurried = false
     }
@@ -66,6 +68,7 @@ public final class StderrSink: LogSink {
     /// How many lines were dropped.
     public var dropped: UInt64 { lost.load(ordering: .relaxed) }
 
+    /// Keeps an event for the thread.
     public func write(_ event: LogEvent) {
         var size = 0
         for field in event.fields {
@@ -74,6 +77,7 @@ public final class StderrSink: LogSink {
         add(.event(event), size)
     }
 
+    /// Keeps an access entry for the thread.
     public func write(_ access: AccessEntry) {
         if self.access { add(.access(access), access.target.count) }
     }
@@ -112,7 +116,6 @@ public final class StderrSink: LogSink {
     /// On the thread: writes until nothing is left.
     private func drain() {
         var writer = LineWriter(isJSON: format == .json)
-        var told = dropped
         while true {
             if !state.withLock(\.isHurried) { usleep(linger) }
             var batch = state.withLock { state in
@@ -130,12 +133,15 @@ public final class StderrSink: LogSink {
                 if writer.buffer.count >= 65_536 { flush(&writer) }
             }
             let lost = dropped
+            let told = state.withLock { state in
+                defer { state.told = lost }
+                return state.told
+            }
             if lost > told {
                 writer.append(
                     LogEvent(
                         level: .warning, message: "log lines dropped, the reader is too slow",
                         fields: [.number("lines", lost - told)], time: clock.timestamp()))
-                told = lost
             }
             flush(&writer)
             batch.removeAll(keepingCapacity: batch.capacity <= 8_192)

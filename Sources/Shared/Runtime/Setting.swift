@@ -313,6 +313,7 @@ public struct ByteCount: Sendable, Hashable, Comparable, CustomStringConvertible
     /// In the largest unit that leaves no rest.
     public var description: String { showAmount(bytes, Self.units) }
 
+    /// The smaller first.
     public static func < (a: ByteCount, b: ByteCount) -> Bool { a.bytes < b.bytes }
 }
 
