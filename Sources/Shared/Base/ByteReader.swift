@@ -2,6 +2,9 @@
 public struct ByteReaderError: Error, Equatable {
     /// Where the value should have begun.
     public let offset: Int
+
+    /// Missing at `offset`.
+    public init(offset: Int) { self.offset = offset }
 }
 
 /// A position in bytes that are passed to each call; it holds none itself.

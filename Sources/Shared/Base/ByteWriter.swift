@@ -192,6 +192,13 @@
         return written
     }
 
+    /// A copy of what was written from `start` on.
+    public func array(from start: Int) -> [UInt8] {
+        precondition(start >= 0 && start <= count, "\(start) of \(count) bytes")
+        return unsafe [UInt8](
+            UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(storage)[start..<count]))
+    }
+
     /// A copy of what was written.
     public func array() -> [UInt8] {
         unsafe [UInt8](UnsafeRawBufferPointer(start: storage.baseAddress, count: count))

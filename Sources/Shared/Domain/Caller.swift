@@ -12,6 +12,8 @@ public enum Caller: Sendable, Hashable {
     case server(ServerAddress)
     /// An Ins, by its credential.
     case ins(InsCaller)
+    /// A Reil of this node on its own behalf.
+    case gateway
 
     /// The account, where it is one of this node.
     public var user: UserCaller? { if case .user(let user) = self { user } else { nil } }
@@ -39,7 +41,7 @@ public enum Caller: Sendable, Hashable {
         switch self {
         case .user(let user): UserReference(user.id, at: home)
         case .visitor(let visitor): visitor.user.absolute(at: home)
-        case .nobody, .server, .ins: nil
+        case .nobody, .server, .ins, .gateway: nil
         }
     }
 
@@ -98,7 +100,9 @@ public struct InsCaller: Sendable, Hashable, Codable {
 }
 
 extension Caller: Codable {
-    private enum Kind: String, Codable, CaseIterable { case nobody, user, visitor, server, ins }
+    private enum Kind: String, Codable, CaseIterable {
+        case nobody, user, visitor, server, ins, gateway
+    }
     private enum CodingKeys: String, CodingKey { case kind, user, visitor, server, ins }
 
     /// Reads what `encode(to:)` wrote: how one process of a node tells another who calls.
@@ -111,6 +115,7 @@ extension Caller: Codable {
             case .visitor: .visitor(try container.decode(VisitorCaller.self, forKey: .visitor))
             case .server: .server(try container.decode(ServerAddress.self, forKey: .server))
             case .ins: .ins(try container.decode(InsCaller.self, forKey: .ins))
+            case .gateway: .gateway
             }
     }
 
@@ -119,6 +124,7 @@ extension Caller: Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         switch self {
         case .nobody: try container.encode(Kind.nobody, forKey: .kind)
+        case .gateway: try container.encode(Kind.gateway, forKey: .kind)
         case .user(let user):
             try container.encode(Kind.user, forKey: .kind)
             try container.encode(user, forKey: .user)

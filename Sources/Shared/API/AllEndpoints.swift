@@ -1,0 +1,38 @@
+import HTTP
+
+/// The public surface as one list: routers are checked against it, documents made from it.
+public enum AllEndpoints {
+    /// What is built.
+    public static let all: [EndpointFacts] =
+        ServerAPI.all + AuthAPI.all + UserAPI.all + WorldAPI.all + ChallengeAPI.all
+        + IntegrityAPI.all + InstanceAPI.all
+
+    /// What the contract has and is not built yet: it answers 28 and is in no document.
+    public static let later: [(Method, String)] = [
+        (.post, "/api/server"),
+        (.post, "/api/users/:id/thumbnail"), (.get, "/api/users/:id/thumbnail"),
+        (.delete, "/api/users/:id/thumbnail"), (.get, "/api/users/:id/banner"),
+        (.post, "/api/users/:id/banner"), (.delete, "/api/users/:id/banner"),
+        (.get, "/api/users/:id/following"), (.get, "/api/users/:id/followers"),
+        (.get, "/api/users/@me/export"), (.put, "/api/users/@me/following/:user"),
+        (.delete, "/api/users/@me/following/:user"),
+        (.get, "/api/services"), (.put, "/api/services"), (.get, "/api/services/:id"),
+        (.post, "/api/services/:id"), (.delete, "/api/services/:id"),
+        (.get, "/api/worlds/:id/thumbnail"), (.post, "/api/worlds/:id/thumbnail"),
+        (.delete, "/api/worlds/:id/thumbnail"),
+        (.put, "/api/deliveries"),
+        (.get, "/api/instances/:id/queue"), (.get, "/api/instances/:id/candidate"),
+        (.post, "/api/instances/:id/candidate"), (.delete, "/api/instances/:id/candidate"),
+        (.get, "/api/instances/:id/moderation"), (.put, "/api/instances/:id/moderation"),
+        (.delete, "/api/instances/:id/moderation"),
+        (.get, "/api/moderation/servers"), (.put, "/api/moderation/servers"),
+        (.delete, "/api/moderation/servers"), (.get, "/api/moderation/users"),
+        (.put, "/api/moderation/users"), (.delete, "/api/moderation/users"),
+        (.get, "/api/moderation/clients"), (.put, "/api/moderation/clients"),
+        (.delete, "/api/moderation/clients"), (.put, "/api/moderation/reports"),
+        (.get, "/api/moderation/reports"), (.post, "/api/moderation/reports/:id"),
+        (.get, "/api/moderation/log"),
+        (.get, "/api/nodes"), (.get, "/api/nodes/:address"), (.delete, "/api/nodes/:address"),
+        (.get, "/api/ins"),
+    ]
+}

@@ -1,0 +1,353 @@
+import Base
+import Domain
+import HTTP
+
+/// What a Reil asks of Eta beside what it passes on; under `/internal`, by the cluster key.
+public enum RegistryAPI {
+    /// `/internal/link`
+    public struct LinkPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/link"
+        /// The only value.
+        public init() {}
+    }
+    /// `/internal/credentials`
+    public struct CredentialsPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/credentials"
+        /// The only value.
+        public init() {}
+    }
+    /// `/internal/challenges`
+    public struct ChallengesPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/challenges"
+        /// The only value.
+        public init() {}
+    }
+    /// `/internal/challenges/spend`
+    public struct SpendPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/challenges/spend"
+        /// The only value.
+        public init() {}
+    }
+    /// `/internal/server-tokens`
+    public struct ServerTokensPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/server-tokens"
+        /// The only value.
+        public init() {}
+    }
+    /// `/internal/nonces`
+    public struct NoncesPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/nonces"
+        /// The only value.
+        public init() {}
+    }
+    /// `/internal/nodes/:address`
+    public struct NodePath: EndpointPath {
+        /// Where it stands.
+        public static let template = "/internal/nodes/:address"
+        /// What path and query hold.
+        public static let parameters = [
+            Parameter.path("address", ServerAddress.jsonSchema, "the other node")
+        ]
+        /// The other node.
+        public let address: ServerAddress
+        /// Reads path and query.
+        public init(_ arguments: inout PathArguments) throws(APIError) {
+            address = try arguments.capture(0, or: .serverNotFound) { ServerAddress($0) }
+        }
+    }
+    /// `/internal/integrity/incoming`
+    public struct IncomingPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/integrity/incoming"
+        /// The only value.
+        public init() {}
+    }
+    /// `/internal/integrity/outgoing`
+    public struct OutgoingPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/integrity/outgoing"
+        /// The only value.
+        public init() {}
+    }
+    /// `/internal/instances/:id/players`
+    public struct SeatsPath: EndpointPath {
+        /// Where it stands.
+        public static let template = "/internal/instances/:id/players"
+        /// What path and query hold.
+        public static let parameters = [
+            Parameter.path("id", InstanceSelector.jsonSchema, "the instance")
+        ]
+        /// The instance.
+        public let instance: InstanceSelector
+        /// Reads path and query.
+        public init(_ arguments: inout PathArguments) throws(APIError) {
+            instance = try arguments.capture(0, or: .instanceNotFound) { InstanceSelector($0) }
+        }
+    }
+
+    /// A credential that Reil does not know yet.
+    public struct CredentialQuery: Codable, Sendable {
+        /// `access`, `server`, `integrity` or `ins`.
+        public let form: String
+        /// The token itself.
+        public let token: String
+
+        /// A question.
+        public init(form: String, token: String) {
+            self.form = form
+            self.token = token
+        }
+    }
+    /// Whose it is.
+    public struct ResolvedCredential: Codable, Sendable {
+        /// Who calls with it.
+        public let caller: Caller
+        /// When it ends by itself.
+        public let expiresAt: Timestamp
+        /// The generation of an access token.
+        public let generation: UInt64?
+        /// The name that others see, of people.
+        public let displayname: DisplayName?
+        /// The id of an Ins credential.
+        public let ins: String?
+
+        /// An answer.
+        public init(
+            caller: Caller, expiresAt: Timestamp, generation: UInt64? = nil,
+            displayname: DisplayName? = nil, ins: String? = nil
+        ) {
+            self.caller = caller
+            self.expiresAt = expiresAt
+            self.generation = generation
+            self.displayname = displayname
+            self.ins = ins
+        }
+    }
+    /// Which challenge is answered now, and so spent.
+    public struct Spending: Codable, Sendable {
+        /// Its id.
+        public let id: ChallengeID
+
+        /// A spending.
+        public init(id: ChallengeID) { self.id = id }
+    }
+    /// A proof held: make the token.
+    public struct TokenIssue: Codable, Sendable {
+        /// The challenge.
+        public let challenge: ChallengeID
+        /// The server.
+        public let server: ServerAddress
+
+        /// An order for a token.
+        public init(challenge: ChallengeID, server: ServerAddress) {
+            self.challenge = challenge
+            self.server = server
+        }
+    }
+    /// A nonce of a signed request, to be seen once.
+    public struct NonceUse: Codable, Sendable {
+        /// The server.
+        public let server: ServerAddress
+        /// The nonce.
+        public let nonce: String
+        /// When it ends by itself.
+        public let expiresAt: Timestamp
+
+        /// A use.
+        public init(server: ServerAddress, nonce: String, expiresAt: Timestamp) {
+            self.server = server
+            self.nonce = nonce
+            self.expiresAt = expiresAt
+        }
+    }
+    /// Whether it was the first use.
+    public struct NonceVerdict: Codable, Sendable {
+        /// The fresh.
+        public let fresh: Bool
+
+        /// A verdict.
+        public init(fresh: Bool) { self.fresh = fresh }
+    }
+    /// Another node as this one remembers it across restarts.
+    public struct NodeRecord: Codable, Sendable {
+        /// The address.
+        public let address: ServerAddress
+        /// Whether it was ever seen over https, so that it never may be seen otherwise.
+        public let secure: Bool
+        /// Its keys, base64url, that this node believes.
+        public let keys: [KnownKey]
+        /// Its gateway as last told.
+        public let gateway: Gateway?
+        /// Our server token there, and when it ends.
+        public let token: ServerToken?
+        /// The token expires at.
+        public let tokenExpiresAt: Timestamp?
+
+        /// A record.
+        public init(
+            address: ServerAddress, secure: Bool, keys: [KnownKey], gateway: Gateway?,
+            token: ServerToken?, tokenExpiresAt: Timestamp?
+        ) {
+            self.address = address
+            self.secure = secure
+            self.keys = keys
+            self.gateway = gateway
+            self.token = token
+            self.tokenExpiresAt = tokenExpiresAt
+        }
+    }
+    /// A key of another node.
+    public struct KnownKey: Codable, Sendable, Hashable {
+        /// Base64url.
+        public let key: NodeKeyText
+        /// When it was first seen.
+        public let seenAt: Timestamp
+        /// When it counts: at once, or after the waiting time of a key that nobody vouched for.
+        public let trustedAt: Timestamp
+        /// When its owner says that it ends.
+        public let expiresAt: Timestamp
+
+        /// A key.
+        public init(
+            key: NodeKeyText, seenAt: Timestamp, trustedAt: Timestamp, expiresAt: Timestamp
+        ) {
+            self.key = key
+            self.seenAt = seenAt
+            self.trustedAt = trustedAt
+            self.expiresAt = expiresAt
+        }
+    }
+    /// A user abroad got a token at another node, for the record and its revocation.
+    public struct OutgoingGrant: Codable, Sendable {
+        /// Its id.
+        public let id: IntegrityID
+        /// The user.
+        public let user: UserID
+        /// The session.
+        public let session: SessionID
+        /// The server.
+        public let server: ServerAddress
+        /// When it ends by itself.
+        public let expiresAt: Timestamp
+
+        /// A record.
+        public init(
+            id: IntegrityID, user: UserID, session: SessionID, server: ServerAddress,
+            expiresAt: Timestamp
+        ) {
+            self.id = id
+            self.user = user
+            self.session = session
+            self.server = server
+            self.expiresAt = expiresAt
+        }
+    }
+    /// A visitor comes: their home vouches, the profile was checked by Reil.
+    public struct IncomingGrant: Codable, Sendable {
+        /// The user.
+        public let user: UserReference
+        /// The profile.
+        public let profile: User
+
+        /// A grant to make.
+        public init(user: UserReference, profile: User) {
+            self.user = user
+            self.profile = profile
+        }
+    }
+    /// A seat in an instance is wanted for the caller.
+    public struct SeatRequest: Codable, Sendable {
+        /// `bot` where the player joins as one.
+        public let `as`: String?
+
+        /// A request for a seat.
+        public init(as role: String?) { self.as = role }
+    }
+    /// A seat taken, and who hosts the instance.
+    public struct Seat: Codable, Sendable {
+        /// The player.
+        public let player: Player
+        /// The hosting.
+        public let hosting: Hosting
+
+        /// A seat.
+        public init(player: Player, hosting: Hosting) {
+            self.player = player
+            self.hosting = hosting
+        }
+    }
+    /// A seat given back.
+    public struct SeatReturn: Codable, Sendable {
+        /// The player.
+        public let player: PlayerID
+
+        /// A return.
+        public init(player: PlayerID) { self.player = player }
+    }
+
+    /// The registry link.
+    public static let link = Endpoint<LinkPath, NoBody, Response>(
+        raw: .get, access: .gateway, servedBy: .eta, invalid: .malformedRequest,
+        "pushes, leases, reports")
+    /// Whose a credential is; 3 when nobody's (any more), 58 for the suspended.
+    public static let resolve = Endpoint<CredentialsPath, CredentialQuery, ResolvedCredential>(
+        .post, access: .gateway, servedBy: .eta, invalid: .authInvalidInput, holdsToken: true,
+        "whose a credential is")
+    /// Stores a pending challenge and makes its nonce.
+    public static let openChallenge = Endpoint<
+        ChallengesPath, ChallengeAPI.Opening, ChallengeAPI.Nonce
+    >(
+        .post, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput, holdsToken: true,
+        "opens a challenge")
+    /// Takes a pending challenge: it is spent whatever the outcome. 59 when there is none.
+    public static let spendChallenge = Endpoint<SpendPath, Spending, ChallengeAPI.Nonce>(
+        .post, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput, holdsToken: true,
+        "spends a challenge")
+    /// Makes the server token that a proof earned.
+    public static let issueServerToken = Endpoint<
+        ServerTokensPath, TokenIssue, ChallengeAPI.Proved
+    >(
+        .post, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput, holdsToken: true,
+        "makes a server token")
+    /// Remembers a nonce.
+    public static let useNonce = Endpoint<NoncesPath, NonceUse, NonceVerdict>(
+        .post, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput,
+        "remembers a nonce")
+    /// What is remembered of another node; 5 when nothing.
+    public static let node = Endpoint<NodePath, NoBody, NodeRecord>(
+        .get, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput, holdsToken: true,
+        "another node as remembered")
+    /// Remembers another node.
+    public static let saveNode = Endpoint<NodePath, NodeRecord, Nothing>(
+        .put, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput,
+        "remembers another node")
+    /// Makes an integrity token for a visitor.
+    public static let issueIntegrity = Endpoint<IncomingPath, IncomingGrant, IntegrityGrant>(
+        .post, access: .gateway, servedBy: .eta, invalid: .integrityInvalidInput,
+        holdsToken: true, "makes an integrity token")
+    /// Remembers a token that a user of this node was given abroad.
+    public static let recordIntegrity = Endpoint<OutgoingPath, OutgoingGrant, Nothing>(
+        .post, access: .gateway, servedBy: .eta, invalid: .integrityInvalidInput,
+        "remembers a grant from abroad")
+    /// Takes a seat for the caller: 36, 48, 49, 58 where it cannot be had.
+    public static let takeSeat = Endpoint<SeatsPath, SeatRequest, Seat>(
+        .post, access: .throughGateway, servedBy: .eta, invalid: .instanceInvalidInput,
+        "takes a seat")
+    /// Gives a seat back.
+    public static let returnSeat = Endpoint<SeatsPath, SeatReturn, Nothing>(
+        .delete, access: .throughGateway, servedBy: .eta, invalid: .instanceInvalidInput,
+        "gives a seat back")
+
+    /// All of them.
+    public static let all: [EndpointFacts] = [
+        link.facts, resolve.facts, openChallenge.facts, spendChallenge.facts,
+        issueServerToken.facts, useNonce.facts, node.facts, saveNode.facts, issueIntegrity.facts,
+        recordIntegrity.facts, takeSeat.facts, returnSeat.facts,
+    ]
+}

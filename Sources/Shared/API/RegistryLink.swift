@@ -1,0 +1,223 @@
+import Base
+import Domain
+
+/// What Eta tells each Reil over the registry link (`/internal/link`, subprotocol
+/// `avr.registry.1`, one JSON text frame each). In order: what a Reil has seen last is true.
+public enum RegistryPush: Codable, Sendable {
+    /// The first frame: all that a Reil needs to be the node's gateway.
+    case welcome(Welcome)
+    /// The answer to a renewal of the lease; the lease counts from when the renewal was sent.
+    case leased(number: Int64)
+    /// Something that counted counts no more. Acknowledged, and waited for.
+    case revoke(sequence: Int64, Revocation)
+    /// An object is not what it was: caches forget it, sockets hear of it.
+    case changed(ObjectChange)
+    /// An instance is hosted by that Ins under that epoch, from now on. Acknowledged.
+    case host(sequence: Int64, Hosting)
+    /// An instance is over; its members are told and leave.
+    case close(sequence: Int64, instance: InstanceID)
+    /// A player's seat is gone by Eta's own decision.
+    case dismissed(instance: InstanceID, player: PlayerID, type: LeaveType)
+    /// An integrity token that a user of this node holds abroad is to be revoked there.
+    case endAbroad(server: ServerAddress, integrity: IntegrityID)
+}
+
+/// What a Reil tells Eta over the registry link.
+public enum RegistryReport: Codable, Sendable {
+    /// The first frame.
+    case hello(ReilHello)
+    /// Asks for the lease to be renewed; four times a second.
+    case renew(number: Int64)
+    /// A push with that sequence number has taken effect here.
+    case acknowledge(sequence: Int64)
+    /// An Ins is linked here, or says how it fares.
+    case insLinked(InsReport)
+    /// The link of an Ins closed.
+    case insLost(credential: String)
+    /// After a reconnect: the players whose sockets end here.
+    case players([SeatReport])
+}
+
+/// Who a Reil is.
+public struct ReilHello: Codable, Sendable {
+    /// A random name of this run of the process.
+    public let run: String
+    /// Its public address, where clients reach it.
+    public let gateway: Gateway
+    /// Where an Ins dials it.
+    public let link: Gateway
+
+    /// A greeting.
+    public init(run: String, gateway: Gateway, link: Gateway) {
+        self.run = run
+        self.gateway = gateway
+        self.link = link
+    }
+}
+
+/// What a Reil needs to speak for the node.
+public struct Welcome: Codable, Sendable {
+    /// The node as the world sees it.
+    public let server: Server
+    /// Keys of access tokens, hexadecimal by their `kid`.
+    public let accessKeys: [String: String]
+    /// The node's Ed25519 keys, newest first.
+    public let signingKeys: [SigningKey]
+    /// All gateways of the node.
+    public let gateways: [Gateway]
+    /// Where an Ins dials each Reil.
+    public let links: [Gateway]
+    /// How long a lease lasts, in milliseconds.
+    public let leaseMilliseconds: Int64
+    /// Instances that are live, each with its hosting.
+    public let hostings: [Hosting]
+
+    /// A welcome.
+    public init(
+        server: Server, accessKeys: [String: String], signingKeys: [SigningKey],
+        gateways: [Gateway], links: [Gateway], leaseMilliseconds: Int64, hostings: [Hosting]
+    ) {
+        self.server = server
+        self.accessKeys = accessKeys
+        self.signingKeys = signingKeys
+        self.gateways = gateways
+        self.links = links
+        self.leaseMilliseconds = leaseMilliseconds
+        self.hostings = hostings
+    }
+}
+
+/// One of the node's signing keys with its private half, for its own Reil alone.
+public struct SigningKey: Codable, Sendable {
+    /// The private seed, hexadecimal.
+    public let seed: String
+    /// When it was made.
+    public let createdAt: Timestamp
+    /// When it stops to count.
+    public let expiresAt: Timestamp
+
+    /// A key.
+    public init(seed: String, createdAt: Timestamp, expiresAt: Timestamp) {
+        self.seed = seed
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+    }
+}
+
+/// What no longer counts.
+public enum Revocation: Codable, Sendable {
+    /// A login: its tokens and sockets.
+    case session(SessionID)
+    /// All logins of a user but perhaps one.
+    case sessions(of: UserID, except: SessionID?)
+    /// The access tokens of a session up to that generation: its pair was replaced unused.
+    case generation(SessionID, UInt64)
+    /// What is remembered of a user's rights; sockets stay.
+    case rights(of: UserID)
+    /// A user altogether: deleted or disabled. Sockets close 4403.
+    case user(UserID)
+    /// A visitor's token.
+    case integrity(IntegrityID)
+    /// The server token of a node.
+    case server(ServerAddress)
+    /// The credential of an Ins, by its id.
+    case ins(String)
+}
+
+/// An object as it is now, or that it is no more.
+public enum ObjectChange: Codable, Sendable {
+    /// The node itself.
+    case server(Server)
+    /// A user of this node, as others and as they themself see it.
+    case user(User, themself: UserMe)
+    /// A user is deleted.
+    case userDeleted(UserID)
+    /// A world of this node.
+    case world(World)
+    /// A world is deleted.
+    case worldDeleted(WorldID)
+    /// An instance, as those who are not members see it.
+    case instance(Instance)
+    /// An instance is over.
+    case instanceDeleted(InstanceID)
+}
+
+/// An instance and who runs it.
+public struct Hosting: Codable, Sendable {
+    /// The instance.
+    public let instance: InstanceID
+    /// The number of its placement; only the newest may speak.
+    public let epoch: Int64
+    /// The credential id of the Ins that runs it.
+    public let ins: String
+    /// Its world.
+    public let world: WorldReference
+    /// Its owner, always absolute.
+    public let owner: UserReference
+    /// How many players it takes.
+    public let capacity: Int
+
+    /// A hosting.
+    public init(
+        instance: InstanceID, epoch: Int64, ins: String, world: WorldReference,
+        owner: UserReference, capacity: Int
+    ) {
+        self.instance = instance
+        self.epoch = epoch
+        self.ins = ins
+        self.world = world
+        self.owner = owner
+        self.capacity = capacity
+    }
+}
+
+/// An Ins as a Reil sees it.
+public struct InsReport: Codable, Sendable {
+    /// The id of its credential.
+    public let credential: String
+    /// What it calls itself.
+    public let name: String
+    /// Its program's version.
+    public let version: String
+    /// How many players it takes at the most.
+    public let capacity: Int
+    /// Where it says it stands.
+    public let region: String
+    /// How busy it is, 0 to 1.
+    public let load: Double
+
+    /// A report.
+    public init(
+        credential: String, name: String, version: String, capacity: Int, region: String,
+        load: Double
+    ) {
+        self.credential = credential
+        self.name = name
+        self.version = version
+        self.capacity = capacity
+        self.region = region
+        self.load = load
+    }
+}
+
+/// A player whose socket ends at the reporting Reil.
+public struct SeatReport: Codable, Sendable {
+    /// The instance.
+    public let instance: InstanceID
+    /// The player.
+    public let player: PlayerID
+
+    /// A report.
+    public init(instance: InstanceID, player: PlayerID) {
+        self.instance = instance
+        self.player = player
+    }
+}
+
+/// Why a player left, `socket.md` §3.
+public enum LeaveType: Int, Codable, Sendable, CaseIterable {
+    case kicked = 0
+    case banned = 2
+    case closed = 3
+    case disconnected = 4
+}

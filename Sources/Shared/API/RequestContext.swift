@@ -1,0 +1,87 @@
+import Base
+import Crypto
+import Domain
+import HTTP
+
+/// What a controller knows of the request that it answers, beside path and body.
+public struct RequestContext: Sendable {
+    /// The request.
+    public let request: Request
+    /// Who calls, as the gate found out.
+    public let caller: Caller
+    /// The id that the request carries through all roles.
+    public let requestID: String
+    /// The client's own address, whatever proxies stand between.
+    public let client: IPAddress
+    /// The outside.
+    public let ambient: Ambient
+
+    /// The context of a request that passed the gate.
+    public init(
+        request: Request, caller: Caller, requestID: String, client: IPAddress, ambient: Ambient
+    ) {
+        self.request = request
+        self.caller = caller
+        self.requestID = requestID
+        self.client = client
+        self.ambient = ambient
+    }
+
+    /// The wall clock.
+    public var now: Timestamp { ambient.clock.timestamp() }
+
+    /// The caller as a user of this node.
+    ///
+    /// - Throws: 3 for nobody, 54 for anybody else.
+    public func user() throws(APIError) -> UserCaller {
+        switch caller {
+        case .user(let user): return user
+        case .nobody: throw APIError(.userNotLogged)
+        case .visitor, .server, .ins, .gateway: throw APIError(.wrongCredential)
+        }
+    }
+
+    /// Refuses an update when `If-Match` names another state than `current`, `http.md` §1.
+    ///
+    /// - Throws: 53 when the object has changed since.
+    public func requireMatch(_ current: some Encodable) throws(APIError) {
+        guard let condition = request.head.field(.ifMatch) else { return }
+        let tag = EntityTag.of(JSONCoder.encode(current))
+        guard EntityTag.isListed(tag, in: condition) else {
+            throw APIError(.preconditionFailed)
+        }
+    }
+}
+
+/// The strong tag of an object's encoding.
+public enum EntityTag {
+    /// The tag, with its quotes.
+    public static func of(_ data: [UInt8]) -> String {
+        "\"\(Hex.encode(SHA256.hash(data).bytes.prefix(16)))\""
+    }
+
+    /// Whether a list of If-Match or If-None-Match names `tag`, or is `*`. All our tags are strong
+    /// and hold no comma, so the list may be cut at its commas; a weak spelling of one counts for
+    /// If-None-Match, and does no harm for If-Match since we never sent it.
+    static func isListed(_ tag: String, in list: ArraySlice<UInt8>) -> Bool {
+        list.split(separator: UInt8(ascii: ",")).contains { part in
+            let text = String(decoding: part, as: UTF8.self).drop { $0 == " " || $0 == "\t" }
+            let bare = text.hasPrefix("W/") ? text.dropFirst(2) : text
+            return bare == "*" || bare.hasPrefix(tag)
+        }
+    }
+}
+
+/// `data` that is kept as bytes with its tag, so that what is asked for often is encoded once.
+public struct Encoded<Object: Codable & Sendable>: Sendable {
+    /// The JSON.
+    public let json: [UInt8]
+    /// The strong tag, with its quotes.
+    public let tag: String
+
+    /// Encodes `object`; the tag is of `tagged`, where that differs (`stats` aside).
+    public init(_ object: Object, tagged: Object? = nil) {
+        json = JSONCoder.encode(object)
+        tag = EntityTag.of(tagged.map { JSONCoder.encode($0) } ?? json)
+    }
+}

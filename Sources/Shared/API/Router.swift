@@ -1,0 +1,372 @@
+import Base
+import Domain
+import HTTP
+
+/// What answers an endpoint once it is bound.
+public protocol BoundEndpoint: Sendable {
+    /// The endpoint's row.
+    var facts: EndpointFacts { get }
+    /// Whether the gate is passed before ``answer(_:)``; relays pass it with their own knowledge.
+    func answer(_ exchange: Exchange) async throws(APIError) -> Response
+}
+
+/// A request that has passed the gate, with what the routes found in its path.
+public struct Exchange: Sendable {
+    /// What the gate knows.
+    public let passage: Passage
+    /// The captures of the path, decoded.
+    public let captures: [String]
+    /// The fields of the query, decoded, without credentials.
+    public let query: [Query.Pair]
+    /// The context for a controller.
+    public let context: RequestContext
+}
+
+/// Leads requests to endpoints: routes, gate, path, body, controller, envelope.
+///
+/// Built once at start. An endpoint bound twice, or one of the list that is not bound, stops it.
+public struct Router: Sendable, Responder {
+    private struct Template: Sendable {
+        var text: String
+        var endpoints: [Method: any BoundEndpoint] = [:]
+        var later: Set<Method> = []
+        var allowed: [String] {
+            var methods = Set(endpoints.keys).union(later)
+            if methods.contains(.get) { methods.insert(.head) }
+            methods.insert(.options)
+            return methods.map { "\($0.name)" }.sorted()
+        }
+    }
+
+    private var routes = Routes()
+    private var templates: [Template] = []
+    private let gate: Gate
+    private let limits: RouterLimits
+    /// The outside.
+    public let ambient: Ambient
+
+    /// A router without endpoints behind `gate`.
+    public init(gate: Gate, ambient: Ambient, limits: RouterLimits = RouterLimits()) {
+        self.gate = gate
+        self.ambient = ambient
+        self.limits = limits
+    }
+
+    /// Binds an endpoint that answers with an envelope.
+    public mutating func on<Path, Body, Output: Codable>(
+        _ endpoint: Endpoint<Path, Body, Output>,
+        _ method: @escaping @Sendable (Path, Body, RequestContext) async throws(APIError) -> Output
+    ) {
+        bind(ObjectEndpoint(facts: endpoint.facts, limits: limits, method: method))
+    }
+
+    /// Binds an endpoint whose answer is kept encoded.
+    public mutating func on<Path, Body, Output: Codable>(
+        encoded endpoint: Endpoint<Path, Body, Output>,
+        _ method:
+            @escaping @Sendable (Path, Body, RequestContext) async throws(APIError)
+            -> Encoded<Output>
+    ) {
+        bind(EncodedEndpoint(facts: endpoint.facts, limits: limits, method: method))
+    }
+
+    /// Binds an endpoint that makes its own response.
+    public mutating func on<Path, Body>(
+        _ endpoint: Endpoint<Path, Body, Response>,
+        _ method:
+            @escaping @Sendable (Path, Body, RequestContext) async throws(APIError) -> Response
+    ) {
+        bind(RawEndpoint(facts: endpoint.facts, limits: limits, method: method))
+    }
+
+    /// Binds whatever answers an endpoint.
+    public mutating func bind(_ bound: any BoundEndpoint) {
+        let index = insert(bound.facts.template)
+        precondition(
+            templates[index].endpoints[bound.facts.method] == nil,
+            "\(bound.facts.method.name) \(bound.facts.template) is bound twice")
+        templates[index].endpoints[bound.facts.method] = bound
+    }
+
+    /// Names an endpoint that is not built yet: it answers 28.
+    public mutating func later(_ method: Method, _ template: String) {
+        let index = insert(template)
+        templates[index].later.insert(method)
+    }
+
+    /// The endpoints that are not bound.
+    public func missing(of all: [EndpointFacts]) -> [String] {
+        all.filter { facts in
+            !templates.contains {
+                $0.text == facts.template && $0.endpoints[facts.method] != nil
+            }
+        }.map { "\($0.method.name) \($0.template)" }
+    }
+
+    private mutating func insert(_ template: String) -> Int {
+        let index = routes.insert(template)
+        if index == templates.count { templates.append(Template(text: template)) }
+        return index
+    }
+
+    /// Answers one request; never throws, whatever happens is an answer.
+    public func respond(to request: Request) async -> Response {
+        let head = request.head
+        guard let match = routes.match(head.path) else {
+            return Answers.failure(APIError(.requestNotFound), of: request, ambient)
+        }
+        let template = templates[match.template]
+        let method: Method = head.method == .head ? .get : head.method
+        guard let bound = template.endpoints[method] else {
+            if template.later.contains(method) {
+                return Answers.failure(APIError(.notImplemented), of: request, ambient)
+            }
+            if method == .options {
+                return Response(
+                    status: .noContent,
+                    fields: Fields((.allow, template.allowed.joined(separator: ", "))))
+            }
+            return Answers.failure(
+                .methodNotAllowed(template.allowed), of: request, ambient)
+        }
+        var passage = Passage(request: request, endpoint: bound.facts)
+        do throws(APIError) {
+            try await gate.pass(&passage)
+            return try await answer(bound, match, passage)
+        } catch {
+            return Answers.failure(error, of: request, ambient, target: passage.cleanTarget)
+        }
+    }
+
+    private func answer(
+        _ bound: any BoundEndpoint, _ match: Routes.Match, _ passage: Passage
+    ) async throws(APIError) -> Response {
+        let head = passage.request.head
+        var captures: [String] = []
+        for range in match.captures {
+            guard let text = Percent.decode(head.bytes[range]) else {
+                throw APIError(.malformedRequest, context: "path is not UTF-8")
+            }
+            captures.append(text)
+        }
+        var query: [Query.Pair] = []
+        if let raw = head.query {
+            guard let fields = Query(raw) else {
+                throw APIError(.malformedRequest, context: "query is not UTF-8")
+            }
+            query = fields.pairs.filter { !CredentialField.names.contains($0.name) }
+        }
+        let context = RequestContext(
+            request: passage.request, caller: passage.caller,
+            requestID: passage.requestID ?? "", client: passage.client, ambient: ambient)
+        return try await bound.answer(
+            Exchange(passage: passage, captures: captures, query: query, context: context))
+    }
+}
+
+/// The query fields that carry credentials, `http.md` §2; never logged, never passed on.
+public enum CredentialField {
+    /// Their names.
+    public static let names: Set<String> = ["authuser", "authserver", "integrityuser", "token"]
+}
+
+/// What an endpoint takes at the most.
+public struct RouterLimits: Sendable {
+    /// Bytes of a JSON body.
+    public var body: Int
+    /// Depth of its nesting.
+    public var depth: Int
+
+    /// The contract's limits, unless told otherwise.
+    public init(body: Int = 1 << 20, depth: Int = 64) {
+        self.body = body
+        self.depth = depth
+    }
+}
+
+private struct ObjectEndpoint<Path: EndpointPath, Body: Decodable & Sendable, Output>: BoundEndpoint
+where Output: Codable & Sendable {
+    let facts: EndpointFacts
+    let limits: RouterLimits
+    let method: @Sendable (Path, Body, RequestContext) async throws(APIError) -> Output
+
+    func answer(_ exchange: Exchange) async throws(APIError) -> Response {
+        let path: Path = try Input.path(exchange, facts)
+        let body: Body = try await Input.body(exchange, facts, limits)
+        let output = try await method(path, body, exchange.context)
+        return Answers.success(exchange, facts, tag: nil) { out in
+            JSONCoder.encode(output, into: &out)
+        }
+    }
+}
+
+private struct EncodedEndpoint<Path: EndpointPath, Body: Decodable & Sendable, Output>:
+    BoundEndpoint
+where Output: Codable & Sendable {
+    let facts: EndpointFacts
+    let limits: RouterLimits
+    let method: @Sendable (Path, Body, RequestContext) async throws(APIError) -> Encoded<Output>
+
+    func answer(_ exchange: Exchange) async throws(APIError) -> Response {
+        let path: Path = try Input.path(exchange, facts)
+        let body: Body = try await Input.body(exchange, facts, limits)
+        let output = try await method(path, body, exchange.context)
+        return Answers.success(exchange, facts, tag: output.tag) { out in out.append(output.json) }
+    }
+}
+
+private struct RawEndpoint<Path: EndpointPath, Body: Decodable & Sendable>: BoundEndpoint {
+    let facts: EndpointFacts
+    let limits: RouterLimits
+    let method: @Sendable (Path, Body, RequestContext) async throws(APIError) -> Response
+
+    func answer(_ exchange: Exchange) async throws(APIError) -> Response {
+        let path: Path = try Input.path(exchange, facts)
+        let body: Body = try await Input.body(exchange, facts, limits)
+        return try await method(path, body, exchange.context)
+    }
+}
+
+/// Path and body as values.
+enum Input {
+    static func path<Path: EndpointPath>(
+        _ exchange: Exchange, _ facts: EndpointFacts
+    ) throws(APIError) -> Path {
+        var arguments = PathArguments(captures: exchange.captures, query: exchange.query)
+        let path = try Path(&arguments)
+        if !arguments.problems.isEmpty {
+            throw APIError(facts.invalid, details: arguments.problems)
+        }
+        return path
+    }
+
+    /// A DELETE may bring what it needs in the query.
+    static func body<Body: Decodable & Sendable>(
+        _ exchange: Exchange, _ facts: EndpointFacts, _ limits: RouterLimits
+    ) async throws(APIError) -> Body {
+        if let none = NoBody() as? Body { return none }
+        if let raw = RawBody() as? Body { return raw }
+        let request = exchange.passage.request
+        if facts.method == .delete, request.bodyLength == 0 {
+            var object = JSONObject()
+            for field in exchange.query { object[field.name] = .string(field.value) }
+            return try decode(.object(object), facts)
+        }
+        guard isJSON(request.head.text(.contentType)) else {
+            throw APIError(.unsupportedMediaType)
+        }
+        if let length = request.bodyLength, length > limits.body {
+            throw APIError(.payloadTooLarge)
+        }
+        let bytes: [UInt8]
+        do throws(BodyError) {
+            bytes = try await request.body.collect(limit: limits.body)
+        } catch {
+            throw APIError(error)
+        }
+        let value: JSONValue
+        do throws(JSONError) {
+            value = try JSONParser.parse(bytes, depth: limits.depth)
+        } catch {
+            throw APIError(.malformedRequest, context: "\(error.reason) at \(error.offset)")
+        }
+        return try decode(value, facts)
+    }
+
+    /// `application/json`, with whatever parameters.
+    private static func isJSON(_ type: String?) -> Bool {
+        guard let essence = type?.split(separator: ";", omittingEmptySubsequences: false).first
+        else { return false }
+        return essence.lowercased().filter { $0 != " " && $0 != "\t" } == "application/json"
+    }
+
+    private static func decode<Body: Decodable>(
+        _ value: JSONValue, _ facts: EndpointFacts
+    ) throws(APIError) -> Body {
+        do throws(InvalidFields) {
+            return try JSONCoder.decode(Body.self, from: value)
+        } catch {
+            throw APIError(facts.invalid, details: error.problems)
+        }
+    }
+}
+
+extension APIError {
+    /// What a body that never became complete is answered with.
+    public init(_ error: BodyError) {
+        switch error {
+        case .tooLarge: self.init(.payloadTooLarge)
+        case .closed, .tooSlow, .malformed:
+            self.init(.malformedRequest, context: "body: \(error)")
+        case .failed: self.init(.internalError, context: "body: \(error)")
+        }
+    }
+}
+
+/// Responses around envelopes.
+public enum Answers {
+    /// A success whose `data` is what `write` writes; 304 where the caller has it already.
+    static func success(
+        _ exchange: Exchange, _ facts: EndpointFacts, tag known: String?,
+        _ write: (inout ByteWriter) -> Void
+    ) -> Response {
+        let request = exchange.passage.request
+        let target = exchange.passage.cleanTarget.map { $0[...] } ?? request.head.targetBytes
+        var out = ByteWriter(capacity: 512)
+        Envelope.open(
+            request: target, time: exchange.context.ambient.clock.timestamp(), into: &out)
+        let start = out.count
+        write(&out)
+        var fields = Fields()
+        if facts.holdsToken {
+            fields.append(.cacheControl, "no-store")
+        } else if exchange.passage.caller.kind != .nobody {
+            fields.append(.cacheControl, "private")
+        }
+        if facts.method == .get, !facts.holdsToken {
+            let tag = known ?? EntityTag.of(out.array(from: start))
+            fields.append(.eTag, tag)
+            if let condition = request.head.field(.ifNoneMatch),
+                EntityTag.isListed(tag, in: condition)
+            {
+                return Response(
+                    status: .notModified, fields: fields,
+                    accessTarget: exchange.passage.cleanTarget)
+            }
+        }
+        Envelope.close(into: &out)
+        fields.append(.contentType, "application/json")
+        return Response(
+            status: facts.created ? .created : .ok, fields: fields, body: .bytes(out.array()),
+            accessTarget: exchange.passage.cleanTarget)
+    }
+
+    /// A failure; one that is the node's own fault is logged with its context.
+    public static func failure(
+        _ error: APIError, of request: Request, _ ambient: Ambient, target: [UInt8]? = nil
+    ) -> Response {
+        if error.status >= 500, !error.code.isRetryable || !error.context.isEmpty {
+            ambient.log.error(
+                "request failed", .number("code", error.code.rawValue), .reason(error.context),
+                .text("path", String(decoding: request.head.path, as: UTF8.self)))
+        } else if !error.context.isEmpty {
+            ambient.log.debug(
+                "request refused", .number("code", error.code.rawValue), .reason(error.context))
+        }
+        var out = ByteWriter(capacity: 256)
+        Envelope.failure(
+            error, request: target.map { $0[...] } ?? request.head.targetBytes,
+            time: ambient.clock.timestamp(), redirect: error.redirect, into: &out)
+        var fields = Fields((.contentType, "application/json"))
+        if !error.allow.isEmpty {
+            fields.append(.allow, error.allow.joined(separator: ", "))
+        }
+        if let size = error.fileSize { fields.append(.contentRange, "bytes */\(size)") }
+        if let wait = error.retryAfter {
+            fields.append(.retryAfter, decimal: max(1, (wait.milliseconds + 999) / 1000))
+        }
+        return Response(
+            status: Status(Int(error.status)) ?? .internalServerError, fields: fields,
+            body: .bytes(out.array()), accessTarget: target)
+    }
+}

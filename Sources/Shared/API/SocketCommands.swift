@@ -1,0 +1,147 @@
+import Base
+import Domain
+
+/// What a client may ask by socket, `socket.md` §2. What is not built yet answers 28.
+public enum SocketCommand: String, Sendable, CaseIterable {
+    case ping
+    case authenticate
+    case subscribe
+    case unsubscribe
+    case instanceJoin = "instance-join"
+    case instanceLeave = "instance-leave"
+    case instanceData = "instance-data"
+    case instanceTransform = "instance-transform"
+    case instanceObject = "instance-object"
+    case instanceModerate = "instance-moderate"
+    case instanceInvite = "instance-invite"
+
+    /// Whether it does what it says already.
+    public var isBuilt: Bool {
+        switch self {
+        case .ping, .authenticate, .subscribe, .unsubscribe, .instanceJoin, .instanceLeave,
+            .instanceData, .instanceTransform:
+            true
+        case .instanceObject, .instanceModerate, .instanceInvite: false
+        }
+    }
+
+    /// The errors of its own.
+    public var errors: [ErrorCode] {
+        switch self {
+        case .ping: []
+        case .authenticate:
+            [.authInvalidInput, .userNotLogged, .integrityNotFound, .userSuspended]
+        case .subscribe, .unsubscribe: [.invalidSubscription]
+        case .instanceJoin:
+            [.userNotLogged, .instanceNotFound, .instanceIsFull, .userNotAllowed, .userSuspended]
+        case .instanceLeave: [.notInInstance]
+        case .instanceData: [.notInInstance, .playerMuted]
+        case .instanceTransform: [.notInInstance, .userDontHavePermission]
+        case .instanceObject: [.notInInstance, .userDontHavePermission]
+        case .instanceModerate:
+            [.invalidModerationType, .userDontHavePermission, .playerNotFound]
+        case .instanceInvite: [.userDontHavePermission, .userNotFound]
+        }
+    }
+}
+
+/// The `data` of each command and of its answer.
+public enum SocketMessages {
+    /// `ping`
+    public struct Ping: Codable, Sendable {
+        /// The time.
+        public let time: Timestamp?
+    }
+    /// The answer to `ping`.
+    public struct Pong: Codable, Sendable {
+        /// The client.
+        public let client: Timestamp?
+        /// The server.
+        public let server: Timestamp
+
+        /// An answer.
+        public init(client: Timestamp?, server: Timestamp) {
+            self.client = client
+            self.server = server
+        }
+    }
+    /// `authenticate`: one of the two, or neither where the upgrade had one.
+    public struct Authenticate: Codable, Sendable {
+        /// The token.
+        public let token: String?
+        /// The integrity.
+        public let integrity: String?
+        /// The resume.
+        public let resume: String?
+    }
+    /// The answer to `authenticate`.
+    public struct Authenticated: Codable, Sendable {
+        /// The user.
+        public let user: UserReference
+        /// Whether the user is one of this node.
+        public let `internal`: Bool
+        /// What to resume by.
+        public let resume: String
+        /// The resumed.
+        public let resumed: Bool
+        /// The replayed.
+        public let replayed: Bool
+
+        /// An answer.
+        public init(
+            user: UserReference, internal: Bool, resume: String, resumed: Bool, replayed: Bool
+        ) {
+            self.user = user
+            self.internal = `internal`
+            self.resume = resume
+            self.resumed = resumed
+            self.replayed = replayed
+        }
+    }
+    /// `subscribe`, `unsubscribe`: a list, or one as older clients write it.
+    public struct Subscription: Codable, Sendable {
+        /// The events.
+        public let events: [String]?
+        /// The event.
+        public let event: String?
+
+        /// The names asked for.
+        public var names: [String] { (events ?? []) + (event.map { [$0] } ?? []) }
+    }
+    /// All subscriptions after the command.
+    public struct Subscriptions: Codable, Sendable {
+        /// The events.
+        public let events: [SocketEvent]
+
+        /// A list.
+        public init(events: [SocketEvent]) { self.events = events }
+    }
+    /// `instance-join`
+    public struct Join: Codable, Sendable {
+        /// The instance.
+        public let instance: InstanceSelector?
+        /// The as.
+        public let `as`: String?
+    }
+    /// `instance-leave`
+    public struct Leave: Codable, Sendable {
+        /// The instance.
+        public let instance: InstanceSelector?
+    }
+    /// The answer to `instance-leave`, and what the others hear.
+    public struct Left: Codable, Sendable {
+        /// The instance.
+        public let instance: InstanceID
+        /// The player.
+        public let player: PlayerID
+        /// The type.
+        public let type: LeaveType
+
+        /// An answer.
+        public init(instance: InstanceID, player: PlayerID, type: LeaveType) {
+            self.instance = instance
+            self.player = player
+            self.type = type
+        }
+    }
+}
