@@ -186,6 +186,8 @@ public struct Response: Sendable {
     public var body: ResponseBody
     /// What the access log may show of the target (credentials removed); nil: all of it.
     public var accessTarget: [UInt8]?
+    /// Where the answer is counted; nil: among those without a route.
+    public var route: RouteMetrics?
 
     /// A response of these parts.
     public init(

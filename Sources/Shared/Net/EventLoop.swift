@@ -23,6 +23,12 @@ struct Readiness: OptionSet, Sendable {
 /// Told on the loop's thread that its descriptor is ready.
 protocol ReadinessReceiver: AnyObject, Sendable {
     func ready(_ readiness: Readiness)
+    /// The turn in which it called `callAtEndOfTurn` ends.
+    func turnEnded()
+}
+
+extension ReadinessReceiver {
+    func turnEnded() {}
 }
 
 /// One thread, one epoll: what is pinned to it never runs anywhere else.
@@ -74,6 +80,13 @@ protocol ReadinessReceiver: AnyObject, Sendable {
     /// Read into by whoever is just being served; holds nothing between two calls.
     let scratch: UnsafeMutableRawBufferPointer
     private let events: UnsafeMutablePointer<epoll_event>
+    /// Lent to the connection that writes, so that idle ones hold no buffer; of no capacity while
+    /// it is lent.
+    var spare = ByteWriter(capacity: 16_384)
+    /// Plaintext between TLS and a machine, each way; empty between two calls.
+    var plaintextIn = ByteWriter()
+    var plaintextOut = ByteWriter()
+    private var ending: [any ReadinessReceiver] = []
 
     /// Starts the thread.
     public init(name: String) throws(SystemError) {
@@ -140,6 +153,12 @@ protocol ReadinessReceiver: AnyObject, Sendable {
         return timers.add(at: System.now() + delay, job)
     }
 
+    /// Runs `job` on the loop once it is `deadline`; on the loop only.
+    func schedule(at deadline: Instant, _ job: @escaping @Sendable () -> Void) -> TimerToken {
+        precondition(isCurrent, "a timer set from another thread")
+        return timers.add(at: deadline, job)
+    }
+
     /// Forgets a scheduled job; on the loop only.
     public func cancel(_ token: TimerToken) {
         precondition(isCurrent, "a timer cancelled from another thread")
@@ -188,17 +207,32 @@ protocol ReadinessReceiver: AnyObject, Sendable {
         return registration
     }
 
-    /// Watches no more; to be called before the descriptor is closed.
+    /// Watches no more.
     func unwatch(_ descriptor: Int32, _ registration: Registration) {
+        System.unwatch(epoll.number, descriptor)
+        forget(registration)
+    }
+
+    /// Has another receiver told from now on.
+    func replace(_ registration: Registration, _ receiver: any ReadinessReceiver) {
+        precondition(isCurrent, "a descriptor handed over from another thread")
+        guard sources[registration.slot].generation == registration.generation else { return }
+        sources[registration.slot].receiver = receiver
+    }
+
+    /// Lets a receiver go whose descriptor is closed at once: closing ends the watching.
+    func forget(_ registration: Registration) {
         precondition(isCurrent, "a descriptor let go from another thread")
         let slot = registration.slot
         guard sources[slot].generation == registration.generation else { return }
-        System.unwatch(epoll.number, descriptor)
         sources[slot].receiver = nil
         sources[slot].generation &+= 1
         sources[slot].nextFree = freeSource
         freeSource = slot
     }
+
+    /// Has `receiver` called once everything else of this turn is done.
+    func callAtEndOfTurn(_ receiver: any ReadinessReceiver) { ending.append(receiver) }
 
     private func run() {
         thread.store(reileta_thread(), ordering: .relaxed)
@@ -208,6 +242,7 @@ protocol ReadinessReceiver: AnyObject, Sendable {
             let stopping = takeShared()
             runLocal()
             fireTimers()
+            endTurn()
             if stopping, local.isEmpty { break }
         }
         sources.removeAll()
@@ -269,6 +304,15 @@ protocol ReadinessReceiver: AnyObject, Sendable {
             }
         }
         running.removeAll(keepingCapacity: running.capacity <= 1_024)
+    }
+
+    private func endTurn() {
+        var index = 0
+        while index < ending.count {
+            ending[index].turnEnded()
+            index += 1
+        }
+        if index > 0 { ending.removeAll(keepingCapacity: index <= 1_024) }
     }
 
     private func fireTimers() {

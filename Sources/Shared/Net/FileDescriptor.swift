@@ -12,15 +12,11 @@ public struct FileDescriptor: ~Copyable, Sendable {
     }
 
     deinit { _ = reileta_close(number) }
-}
 
-/// A descriptor that several share; closed when the last of them lets go.
-public final class SharedDescriptor: Sendable {
-    private let owned: FileDescriptor
-
-    /// Shares `descriptor`.
-    public init(_ descriptor: consuming FileDescriptor) { owned = descriptor }
-
-    /// The number; valid as long as this object lives.
-    public var number: Int32 { owned.number }
+    /// Gives the number to another owner.
+    consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
+    }
 }

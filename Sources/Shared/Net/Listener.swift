@@ -16,17 +16,15 @@ import Glibc
     private let socket: FileDescriptor
     private let loop: EventLoop
     private let log: Log
-    private let accept: Accept
+    private var accept: Accept?
     private var registration: EventLoop.Registration?
     private var retry: TimerToken?
 
-    private init(
-        _ socket: consuming FileDescriptor, loop: EventLoop, log: Log, accept: @escaping Accept
-    ) {
+    /// A listener for a socket that `open` made.
+    init(_ socket: consuming FileDescriptor, loop: EventLoop, log: Log) {
         self.socket = socket
         self.loop = loop
         self.log = log
-        self.accept = accept
     }
 
     /// A socket that listens at `address`, of its own (`shared` false) or as a further one beside
@@ -50,13 +48,10 @@ import Glibc
         return socket
     }
 
-    /// Begins to accept on `loop`; on it only.
-    static func start(
-        _ socket: consuming FileDescriptor, loop: EventLoop, log: Log, accept: @escaping Accept
-    ) throws(SystemError) -> Listener {
-        let listener = Listener(socket, loop: loop, log: log, accept: accept)
-        try listener.watch()
-        return listener
+    /// Begins to accept; on its loop only.
+    func start(accept: @escaping Accept) {
+        self.accept = accept
+        watch()
     }
 
     /// Accepts no more; on its loop only. The socket closes with the last reference.
@@ -64,10 +59,15 @@ import Glibc
         if let retry { loop.cancel(retry) }
         retry = nil
         unwatch()
+        accept = nil
     }
 
-    private func watch() throws(SystemError) {
-        registration = try loop.watch(socket.number, level: true, self)
+    private func watch() {
+        do throws(SystemError) {
+            registration = try loop.watch(socket.number, level: true, self)
+        } catch {
+            pause(error)
+        }
     }
 
     private func unwatch() {
@@ -79,7 +79,7 @@ import Glibc
         for _ in 0..<Self.batch where registration != nil {
             switch System.accept(socket.number) {
             case .connection(let descriptor, let peer):
-                accept(FileDescriptor(owning: descriptor), peer)
+                accept?(FileDescriptor(owning: descriptor), peer)
             case .none: return
             case .gone: continue
             case .failed(let error):
@@ -94,7 +94,7 @@ import Glibc
         unwatch()
         retry = loop.schedule(after: Self.backOff) { [self] in
             retry = nil
-            do throws(SystemError) { try watch() } catch { pause(error) }
+            watch()
         }
     }
 }

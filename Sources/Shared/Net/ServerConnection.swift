@@ -1,0 +1,430 @@
+import Base
+import HTTP
+
+/// One accepted connection: socket ↔ TLS ↔ `ServerMachine`. Requests go to the responder by a task
+/// that starts at once on the loop; an idle connection holds no task and no buffer.
+actor ServerConnection: ReadinessReceiver, ServedConnection {
+    /// Reads of one turn, so that a peer that sends without end leaves the others their turn.
+    private static let readsPerTurn = 16
+    /// Bytes from memory up to which a copy is cheaper than keeping the array.
+    private static let copyLimit = 8_192
+
+    private enum Upgrade {
+        case webSocket(WebSocketUpgrade)
+        case tunnel(Tunnel)
+    }
+
+    private let shard: ServerShard
+    private let loop: EventLoop
+    private var transport: Transport
+    private var machine: ServerMachine
+    private var timer = LazyTimer()
+    private let opened: Instant
+    /// No more effects: closed, or handed over to another protocol.
+    private var isOver = false
+    private var isPumping = false
+    private var isAnswering = false
+    private var task: Task<Void, Never>?
+    /// A body's bytes came while nobody waited.
+    private var isBodyReady = false
+    private var bodyWaiter: CheckedContinuation<Void, Never>?
+    private var outputWaiter: CheckedContinuation<Void, Never>?
+    private var upgrade: Upgrade?
+    private var clientText = ""
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe loop.asUnownedSerialExecutor()
+    }
+
+    init(_ transport: consuming Transport, shard: ServerShard) {
+        self.shard = shard
+        loop = shard.loop
+        opened = shard.loop.now()
+        machine = ServerMachine(limits: shard.limits.http, now: shard.loop.now())
+        self.transport = transport
+    }
+
+    /// Enters the loop; on it only.
+    nonisolated func start() {
+        assumeIsolated { connection in
+            connection.shard.insert(connection)
+            do throws(SystemError) {
+                try connection.transport.watch(connection)
+                connection.settle()
+            } catch {
+                connection.finish()
+            }
+        }
+    }
+
+    nonisolated func ready(_ readiness: Readiness) {
+        assumeIsolated { connection in
+            guard !connection.isOver else { return }
+            guard connection.transport.note(readiness) else { return connection.finish() }
+            connection.pump()
+            // Nobody reads, and the peer is gone: there will be no other word of it.
+            if readiness.contains(.gone), !connection.isOver, connection.transport.mayHaveBytes {
+                connection.finish()
+            }
+        }
+    }
+
+    nonisolated func turnEnded() { assumeIsolated { $0.pump() } }
+
+    nonisolated func drain() {
+        assumeIsolated { connection in
+            guard !connection.isOver else { return }
+            connection.machine.drain()
+            connection.pump()
+        }
+    }
+
+    nonisolated func closeNow() { assumeIsolated { $0.finish() } }
+
+    /// Reads what may be read, does what follows from it, and writes what that gave.
+    private func pump() {
+        guard !isPumping, !isOver else { return }
+        isPumping = true
+        perform()
+        var reads = 0
+        reading: while !isOver, machine.wantsBytes, transport.pending <= shard.limits.output {
+            if reads == Self.readsPerTurn {
+                loop.execute { [self] in assumeIsolated { $0.pump() } }
+                break
+            }
+            reads += 1
+            let now = loop.now()
+            switch transport.receive({ machine.receive($0, now: now) }) {
+            case .bytes: perform()
+            case .nothing: break reading
+            case .ended:
+                machine.receiveEnd(now: now)
+                perform()
+                break reading
+            case .failed: finish()
+            }
+        }
+        isPumping = false
+        settle()
+    }
+
+    private func perform() {
+        while !isOver, let effect = machine.next(now: loop.now()) { perform(effect) }
+    }
+
+    private func perform(_ effect: ServerEffect) {
+        switch effect {
+        case .request(let head): begin(head)
+        case .reject(let rejection):
+            let response = shard.responder.response(to: rejection)
+            if case .bytes(let bytes) = response.body {
+                answer(response, bytes)
+            } else {
+                answer(response, [])
+            }
+        case .sendContinue: transport.write { $0.append(ServerMachine.continueLine) }
+        case .bodyReady: wakeBody()
+        case .upgrade: takeOver()
+        case .shutdownWrite: transport.shutdownAfterFlush()
+        case .close: transport.closeAfterFlush()
+        case .abort: finish(reset: true)
+        }
+    }
+
+    /// Writes what waits, wakes who waited for that, and sets the timer.
+    private func settle() {
+        guard !isOver else { return }
+        switch transport.flush() {
+        case .done, .blocked: break
+        case .close, .failed: return finish()
+        }
+        if outputWaiter != nil, transport.pending <= shard.limits.output / 4 { wakeOutput() }
+        arm()
+    }
+
+    private func arm() {
+        var deadline = machine.deadline
+        if transport.pending > 0 {
+            deadline = earlier(deadline, transport.progress + shard.limits.http.sendTime)
+        }
+        if !transport.isReady { deadline = earlier(deadline, opened + shard.limits.handshakeTime) }
+        if timer.isLate(for: deadline) {
+            timer.arm(deadline, on: loop) { [self] in assumeIsolated { $0.timeHasCome() } }
+        }
+    }
+
+    private func timeHasCome() {
+        timer.fired()
+        guard !isOver else { return }
+        let now = loop.now()
+        let limits = shard.limits
+        if transport.pending > 0, transport.progress + limits.http.sendTime <= now {
+            return finish(reset: true)
+        }
+        if !transport.isReady, opened + limits.handshakeTime <= now { return finish() }
+        machine.tick(now: now)
+        pump()
+    }
+
+    /// Ends the connection and everything that waits for it.
+    private func finish(reset: Bool = false) {
+        guard !isOver else { return }
+        isOver = true
+        transport.close(reset: reset)
+        leave(to: nil)
+    }
+
+    private func leave(to successor: (any ServedConnection)?) {
+        timer.disarm(on: loop)
+        shard.remove(self, peer: transport.peer, to: successor)
+        task?.cancel()
+        task = nil
+        wakeBody()
+        wakeOutput()
+    }
+
+    private func wakeBody() {
+        isBodyReady = true
+        let waiter = bodyWaiter
+        bodyWaiter = nil
+        waiter?.resume()
+    }
+
+    private func wakeOutput() {
+        let waiter = outputWaiter
+        outputWaiter = nil
+        waiter?.resume()
+    }
+}
+
+/// Requests and their answers.
+extension ServerConnection {
+    private func begin(_ head: RequestHead) {
+        let request = Request(
+            head: head, body: head.bodyLength == 0 ? EmptyBody() : RequestBody(connection: self),
+            client: transport.peer.ip.unmapped, secure: transport.isSecure, id: shard.nextRequest(),
+            received: loop.now(), loop: loop)
+        isAnswering = true
+        let task = Task.immediate { await self.respond(to: request) }
+        // It may be over by now.
+        if isAnswering { self.task = task }
+    }
+
+    private func respond(to request: Request) async {
+        let response = await shard.responder.respond(to: request)
+        if !isOver {
+            switch response.body {
+            case .none: answer(response, [])
+            case .bytes(let bytes): answer(response, bytes)
+            case .webSocket(let upgrade): accept(upgrade, request)
+            case .tunnel(let tunnel):
+                upgrade = .tunnel(tunnel)
+                answer(response, [])
+            case .file, .stream: await stream(response)
+            }
+            record(response, request)
+        }
+        isAnswering = false
+        task = nil
+        // Within `perform` this does nothing: whoever called that goes on.
+        pump()
+    }
+
+    /// A whole answer at once. A field that would break the head makes it a bare 500.
+    private func answer(_ response: Response, _ bytes: [UInt8]) {
+        guard let hasBody = start(response, length: Int64(bytes.count)) else { return }
+        let now = loop.now()
+        if hasBody, !bytes.isEmpty {
+            let count = transport.write { machine.beginChunk(Int64(bytes.count), into: &$0) }
+            if bytes.count <= Self.copyLimit, count == Int64(bytes.count) {
+                transport.write { $0.append(bytes) }
+            } else {
+                transport.write(shared: bytes[..<Int(count)])
+            }
+            transport.write { machine.endChunk(into: &$0) }
+        }
+        transport.write { machine.finishResponse(into: &$0, now: now) }
+    }
+
+    /// Writes the head; nil when a bare 500 was written in its place, whole.
+    private func start(_ response: Response, length: Int64?) -> Bool? {
+        let date = shard.date()
+        do throws(SerializerError) {
+            return try transport.write { output throws(SerializerError) in
+                try machine.beginResponse(
+                    status: response.status, fields: response.fields, length: length, date: date,
+                    into: &output)
+            }
+        } catch {
+            shard.ambient.log.error("an answer's fields would break its head")
+            upgrade = nil
+            answer(Response(status: .internalServerError), [])
+            return nil
+        }
+    }
+
+    private func stream(_ response: Response) async {
+        guard let hasBody = start(response, length: response.body.length) else { return }
+        var isWhole = true
+        if hasBody {
+            switch response.body {
+            case .file(let slice): isWhole = await send(slice)
+            case .stream(let source, _): isWhole = await send(source)
+            case .none, .bytes, .webSocket, .tunnel: break
+            }
+        }
+        guard !isOver else { return }
+        if isWhole {
+            let now = loop.now()
+            transport.write { machine.finishResponse(into: &$0, now: now) }
+        } else {
+            machine.abortResponse()
+        }
+    }
+
+    /// False when the source failed, or the peer is gone.
+    private func send(_ source: any BodySource) async -> Bool {
+        do throws(BodyError) {
+            while let chunk = try await source.next() {
+                guard !isOver else { return false }
+                let count = transport.write { machine.beginChunk(Int64(chunk.count), into: &$0) }
+                transport.write(shared: chunk[..<Int(count)])
+                transport.write { machine.endChunk(into: &$0) }
+                guard await hasRoom(), count == Int64(chunk.count) else { return !isOver }
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func send(_ slice: FileSlice) async -> Bool {
+        for piece in slice.pieces {
+            switch piece {
+            case .bytes(let bytes):
+                _ = transport.write { machine.beginChunk(Int64(bytes.count), into: &$0) }
+                transport.write { output in
+                    output.append(bytes)
+                    machine.endChunk(into: &output)
+                }
+            case .range(let range):
+                let count = range.upperBound - range.lowerBound
+                _ = transport.write { machine.beginChunk(count, into: &$0) }
+                if transport.isSecure {
+                    guard await copy(slice.file, range) else { return false }
+                } else {
+                    transport.write(file: slice.file, range)
+                }
+                transport.write { machine.endChunk(into: &$0) }
+            }
+            guard await hasRoom() else { return false }
+        }
+        return true
+    }
+
+    /// Through TLS a file is read in pieces, never more ahead than the peer takes.
+    private func copy(_ file: any OpenFile, _ range: Range<Int64>) async -> Bool {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let left = Int(min(range.upperBound - offset, Int64(EventLoop.scratchSize)))
+            guard let count = transport.copy(file: file, at: offset, upTo: left), count > 0 else {
+                return false
+            }
+            offset += Int64(count)
+            guard await hasRoom() else { return false }
+        }
+        return true
+    }
+
+    /// Writes, and waits while more than the bound is left. False when the connection is over.
+    private func hasRoom() async -> Bool {
+        settle()
+        if !isOver, transport.pending > shard.limits.output {
+            await withCheckedContinuation { outputWaiter = $0 }
+        }
+        return !isOver
+    }
+
+    private func record(_ response: Response, _ request: Request) {
+        let duration = loop.refreshedNow() - request.received
+        (response.route ?? shard.figures.other).observe(response.status, duration)
+        if clientText.isEmpty { clientText = request.client.description }
+        shard.ambient.log.access(
+            AccessEntry(
+                time: shard.timestamp(), method: request.head.method.text,
+                target: response.accessTarget ?? Array(request.head.targetBytes),
+                status: response.status.code, bytes: response.body.length ?? -1,
+                duration: duration, client: clientText, request: request.id))
+    }
+
+    /// The next bytes of the current request's body.
+    fileprivate func nextBody() async throws(BodyError) -> [UInt8]? {
+        while !isOver {
+            switch machine.takeBody(now: loop.now()) {
+            case .bytes(let bytes): return bytes
+            case .end: return nil
+            case .failed(let error): throw error
+            case .wait:
+                // What the socket holds may be enough, or a 100 has to go out first. Within `perform`
+                // whoever called that does it.
+                isBodyReady = false
+                pump()
+                if !isBodyReady, !isOver { await withCheckedContinuation { bodyWaiter = $0 } }
+            }
+        }
+        throw .closed
+    }
+
+    private func accept(_ upgrade: WebSocketUpgrade, _ request: Request) {
+        let (status, fields) = Handshake.answer(to: request.head, subprotocol: upgrade.subprotocol)
+        if status == .switchingProtocols { self.upgrade = .webSocket(upgrade) }
+        answer(Response(status: status, fields: fields), [])
+    }
+
+    /// The connection goes on as what it was upgraded to.
+    private func takeOver() {
+        let leftover = machine.takeLeftover()
+        isOver = true
+        switch upgrade {
+        case .webSocket(let upgrade):
+            let connection = WebSocketConnection(
+                transport.take(), role: .server, limits: upgrade.limits,
+                random: shard.ambient.random, shard: shard)
+            leave(to: connection)
+            connection.start(upgrade.receiver(connection), leftover)
+        case .tunnel(let tunnel):
+            let connection = TunnelConnection(
+                transport.take(), output: shard.limits.output, shard: shard)
+            leave(to: connection)
+            connection.start(tunnel.receiver(connection), leftover)
+        case nil:
+            transport.close()
+            leave(to: nil)
+        }
+    }
+}
+
+/// A request's body, pulled from its connection.
+private struct RequestBody: BodySource {
+    let connection: ServerConnection
+
+    func next() async throws(BodyError) -> [UInt8]? { try await connection.nextBody() }
+}
+
+extension Method {
+    /// The name as text, which is short enough to need no memory.
+    var text: String {
+        switch self {
+        case .get: "GET"
+        case .head: "HEAD"
+        case .post: "POST"
+        case .put: "PUT"
+        case .delete: "DELETE"
+        case .options: "OPTIONS"
+        case .patch: "PATCH"
+        case .trace: "TRACE"
+        case .connect: "CONNECT"
+        case .other: "OTHER"
+        }
+    }
+}
