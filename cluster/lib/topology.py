@@ -6,6 +6,9 @@ Everything that follows from the settings of `eta`, `reil` and `ins` is here and
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
+import hmac
 import json
 import os
 import random
@@ -13,6 +16,7 @@ import re
 import socket
 import string
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
@@ -222,6 +226,24 @@ def flags(settings: dict) -> list:
         if value is not True:
             line.append(str(value))
     return line
+
+
+# A read that anybody may make, that Eta answers, and that no Reil keeps.
+UNCACHED_READ = "/api/users?limit=1"
+STATEMENT_SECONDS = 60  # how far its time may be from Eta's clock, either way
+
+
+def anonymous_statement(node: Node) -> dict:
+    """The fields by which a gateway tells Eta that nobody in particular calls, signed by the cluster key.
+
+    Dated ahead, so that a proxy that cannot sign may use it for nearly two of its lifetimes.
+    """
+    key = bytes.fromhex(node.cluster_key.read_text().strip())
+    encode = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=")
+    at = int((time.time() + STATEMENT_SECONDS - 5) * 1000)
+    payload = encode(json.dumps({"caller": {"kind": "nobody"}, "at": at}).encode())
+    tag = hmac.new(key, b"avr-statement:1\n" + payload, hashlib.sha256).digest()
+    return {"AVR-Statement": (payload + b"." + encode(tag)).decode()}
 
 
 def nodes(shape: Shape) -> list:
