@@ -67,4 +67,10 @@ public struct GatewayOrigins: Sendable, Hashable, Codable {
     public let http: String
     /// `wss://example.org`
     public let ws: String
+
+    /// These two origins.
+    public init(http: String, ws: String) {
+        self.http = http
+        self.ws = ws
+    }
 }

@@ -314,7 +314,8 @@ public struct WebURL: TextScalar {
         let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
         let authority = rest[..<end]
         // Without a port http means 80, which an address has to write out.
-        let bare = !authority.split(separator: "]").suffix(1).contains { $0.contains(":") }
+        let colon = authority.lastIndex(of: ":")
+        let bare = colon.map { authority[$0...].contains("]") } ?? true
         guard let server = ServerAddress(authority + (bare && !secure ? ":80" : "")) else {
             return nil
         }

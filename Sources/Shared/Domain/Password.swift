@@ -17,12 +17,7 @@ public struct Password: Sendable, Equatable, Codable, JSONDescribed {
 
     /// Reads a string and checks it.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        guard let value = Self(try container.decode(String.self)) else {
-            throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "must be \(Self.expectation)")
-        }
-        self = value
+        self = try decoder.checked { (raw: String) in Self(raw) }
     }
 
     /// Writes the password, on its way to the server.
@@ -105,12 +100,7 @@ public struct PasswordAttempt: Sendable, Equatable, Codable, JSONDescribed {
 
     /// Reads a string.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        guard let value = Self(try container.decode(String.self)) else {
-            throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "must be \(Self.expectation)")
-        }
-        self = value
+        self = try decoder.checked { (raw: String) in Self(raw) }
     }
 
     /// Writes the password, on its way to the server.

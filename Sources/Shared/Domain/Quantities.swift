@@ -30,12 +30,7 @@ extension NumberScalar {
 
     /// Reads an integer and checks it.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        guard let value = Self(try container.decode(Int64.self)) else {
-            throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "must be \(Self.expectation)")
-        }
-        self = value
+        self = try decoder.checked { (raw: Int64) in Self(raw) }
     }
 
     /// Writes the integer.

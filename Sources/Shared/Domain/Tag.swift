@@ -94,12 +94,7 @@ public struct TagSet: Sendable, Hashable, Codable, JSONDescribed, ExpressibleByA
 
     /// Reads an array of tags.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        guard let value = Self(try container.decode([Tag].self)) else {
-            throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "must be \(Self.expectation)")
-        }
-        self = value
+        self = try decoder.checked { (raw: [Tag]) in Self(raw) }
     }
 
     /// Writes an array of tags.

@@ -139,18 +139,25 @@ extension TextScalar {
 
     /// Reads a string and checks it.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        guard let value = Self(try container.decode(String.self)) else {
-            throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "must be \(Self.expectation)")
-        }
-        self = value
+        self = try decoder.checked { (raw: String) in Self(raw) }
     }
 
     /// Writes its one spelling.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(text)
+    }
+}
+
+extension Decoder {
+    /// Reads a single value and makes what is checked of it.
+    func checked<Raw: Decodable, Value: JSONDescribed>(_ make: (Raw) -> Value?) throws -> Value {
+        let container = try singleValueContainer()
+        guard let value = make(try container.decode(Raw.self)) else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "must be \(Value.expectation)")
+        }
+        return value
     }
 }
 

@@ -30,12 +30,7 @@ extension Token {
 
     /// Reads a string and checks its form.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        guard let value = Self(try container.decode(String.self)) else {
-            throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "must be \(Self.expectation)")
-        }
-        self = value
+        self = try decoder.checked { (raw: String) in Self(raw) }
     }
 
     /// Writes the token.

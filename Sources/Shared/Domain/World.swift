@@ -73,6 +73,8 @@ public struct World: Sendable, Hashable, Codable {
         let ownerKey: CodingKeys =
             !container.contains(.owner) && container.contains(.ownerID) ? .ownerID : .owner
         owner = try container.decode(UserReference.self, forKey: ownerKey)
+        _ = try container.decodeIfPresent(UserReference.self, forKey: .ownerID)
+        _ = try container.decodeIfPresent([UserReference].self, forKey: .ownerIDs)
         contributors =
             try container.decodeIfPresent([UserReference].self, forKey: .contributors) ?? []
         thumbnail = try container.decodeIfPresent(WebURL.self, forKey: .thumbnail)
