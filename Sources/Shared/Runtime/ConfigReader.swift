@@ -30,7 +30,10 @@ public enum ConfigError: Error, Sendable, Equatable {
         switch self {
         case .unknown(let key, let source, let nearest):
             let hint = nearest.map { "did you mean \($0)" } ?? "--help lists them all"
-            return "\(source) sets \(key.quoted), which is no setting: \(hint)"
+            if case .file(let path) = source {
+                return "\(key.quoted) in \(path) is no setting: \(hint)"
+            }
+            return "\(key.quoted) is no setting: \(hint)"
         case .refused(let key, let value, let source, let accepted):
             return "\(key) is \(value.quoted) by \(source): give \(accepted)"
         case .secretFlag(let key, let variable):

@@ -175,6 +175,7 @@ private final class Life: Sendable {
     private struct State {
         var sink: StderrSink?
         var isReady = false
+        var isCommand = false
         var reload: @Sendable () -> Void = {}
         var stopLimit = Duration.zero
         var log: Log?
@@ -201,6 +202,7 @@ private final class Life: Sendable {
         state.withLock { state in
             state.sink = sink
             state.log = log
+            state.isCommand = isCommand
         }
         let metrics = Metrics()
         metrics.reading("reileta_log_dropped_lines", help: "Log lines lost to a slow reader") {
@@ -245,12 +247,17 @@ private final class Life: Sendable {
             let (log, isReady, limit, reload) = state.withLock {
                 ($0.log, $0.isReady, $0.stopLimit, $0.reload)
             }
+            let isCommand = state.withLock(\.isCommand)
             switch signal {
             case .reload:
                 log?.notice("reloading")
                 reload()
             case .stop:
                 // What has not begun can be broken off: nothing was acknowledged yet.
+                if isCommand {
+                    Stream.error.write(line: "\(name): broken off")
+                    end(1)
+                }
                 if stop.isMade || !isReady {
                     log?.notice("stopping at once")
                     end(0)

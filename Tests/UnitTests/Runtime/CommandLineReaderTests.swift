@@ -72,14 +72,14 @@ struct CommandLineReaderTests {
         ("user add ada --tag", "--tag needs TAG after it"),
         ("user add ada --locked=1", "--locked takes no value"),
         ("--eta-data", "--eta-data needs a path after it"),
-        ("--json", "--json sets \"--json\", which is no setting: --help lists them all"),
+        ("--json", "\"--json\" is no setting: --help lists them all"),
         (
             "user tag ada --tag a",
-            "--tag sets \"--tag\", which is no setting: --help lists them all"
+            "\"--tag\" is no setting: --help lists them all"
         ),
         (
             "--eta-dta x",
-            "--eta-dta sets \"--eta-dta\", which is no setting: did you mean --eta-data"
+            "\"--eta-dta\" is no setting: did you mean --eta-data"
         ),
     ])
     func `what is wrong is told in one line`(line: String, message: String) throws {

@@ -69,20 +69,20 @@ struct ConfigReaderTests {
             ),
             (
                 ["eta-listn": "a:1"], [:], nil,
-                "--eta-listn sets \"--eta-listn\", which is no setting: did you mean --eta-listen"
+                "\"--eta-listn\" is no setting: did you mean --eta-listen"
             ),
             (
                 ["wholly-other": "1"], [:], nil,
-                "--wholly-other sets \"--wholly-other\", which is no setting: --help lists them all"
+                "\"--wholly-other\" is no setting: --help lists them all"
             ),
             (
                 [:], ["REILETA_ETA_LISTENS": "a:1"], nil,
-                "REILETA_ETA_LISTENS sets \"REILETA_ETA_LISTENS\", which is no setting: did you mean "
+                "\"REILETA_ETA_LISTENS\" is no setting: did you mean "
                     + "REILETA_ETA_LISTEN"
             ),
             (
                 [:], [:], #"{"eta": {"lisen": "a:1"}}"#,
-                "c.json sets \"eta.lisen\", which is no setting: did you mean eta.listen"
+                "\"eta.lisen\" in c.json is no setting: did you mean eta.listen"
             ),
             (
                 [:], [:], #"{"reil": {"orphan_grace": 5}}"#,
