@@ -58,7 +58,9 @@ final class TreeDecoder: Decoder, SingleValueDecodingContainer {
         let before = problems.all.count
         do {
             return try T(from: TreeDecoder(value, parent, step, problems))
-        } catch let invalid as InvalidFields where problems.all.count == before {
+        } catch let invalid as InvalidFields
+            where problems.all.count == before && !invalid.problems.isEmpty
+        {
             for problem in invalid.problems {
                 let front = path(parent, step)
                 let separator = front.isEmpty || problem.field.isEmpty ? "" : "."
@@ -143,7 +145,7 @@ final class TreeDecoder: Decoder, SingleValueDecodingContainer {
         }
         do {
             return try T(from: self)
-        } catch let invalid as InvalidFields {
+        } catch let invalid as InvalidFields where !invalid.problems.isEmpty {
             throw invalid
         } catch {
             throw Self.refusal(error, of: type)

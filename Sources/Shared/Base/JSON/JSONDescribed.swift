@@ -60,9 +60,6 @@ extension Patch: Encodable where Value: Encodable {
     /// The value.
     public var wrappedValue: Value?
 
-    /// A field that is left out.
-    public init() { wrappedValue = nil }
-
     /// A field with this value, left out when it is nil.
     public init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
 }

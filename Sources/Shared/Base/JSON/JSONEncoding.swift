@@ -120,14 +120,30 @@ private struct KeyedStream<Key: CodingKey>: KeyedEncodingContainerProtocol {
         try state.write(value)
     }
 
-    func encodeIfPresent<T: Encodable>(_ value: T?, forKey key: Key) throws {
-        state.begin(key.stringValue, depth)
-        if let value {
-            try state.write(value)
-        } else {
-            state.out.append("null" as StaticString)
-        }
+    /// A key whose value is nil is written too, so that an object's shape is always the same.
+    @inline(__always) private func write<T: Encodable>(orNull value: T?, _ key: Key) throws {
+        if let value { try encode(value, forKey: key) } else { try encodeNil(forKey: key) }
     }
+
+    func encodeIfPresent<T: Encodable>(_ value: T?, forKey key: Key) throws {
+        try write(orNull: value, key)
+    }
+
+    // These have default implementations that leave nil out, before which no generic one goes.
+    func encodeIfPresent(_ value: String?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Bool?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Int?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Int8?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Int16?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Int32?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Int64?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: UInt?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: UInt8?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: UInt16?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: UInt32?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: UInt64?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Float?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Double?, forKey key: Key) throws { try write(orNull: value, key) }
 
     func nestedContainer<NestedKey: CodingKey>(
         keyedBy keyType: NestedKey.Type, forKey key: Key

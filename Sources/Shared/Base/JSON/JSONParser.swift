@@ -206,10 +206,13 @@ private struct JSONCursor {
             var code = UInt32(try unit(span))
             if (0xD800...0xDBFF).contains(code) {
                 // The second half of the pair has to follow at once.
-                guard offset + 1 < span.count else { throw fault(.unexpectedEnd) }
-                guard span[offset] == UInt8(ascii: "\\"), span[offset + 1] == UInt8(ascii: "u")
-                else { throw JSONError(offset: start, reason: .badEscape) }
-                offset += 2
+                for byte in [UInt8(ascii: "\\"), UInt8(ascii: "u")] {
+                    guard offset < span.count else { throw fault(.unexpectedEnd) }
+                    guard span[offset] == byte else {
+                        throw JSONError(offset: start, reason: .badEscape)
+                    }
+                    offset += 1
+                }
                 let low = UInt32(try unit(span))
                 guard (0xDC00...0xDFFF).contains(low) else {
                     throw JSONError(offset: start, reason: .badEscape)
