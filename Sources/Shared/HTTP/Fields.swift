@@ -1,3 +1,5 @@
+import Base
+
 /// Header fields in the order they were appended, kept as the very bytes that go onto the wire
 /// (`Name: value`, CR, LF): made once, a constant set of them costs a copy of memory per response.
 ///
@@ -116,6 +118,15 @@ public struct Fields: Sendable, Equatable {
             body(block[index..<colon], block[colon + 2..<end])
             index = end + 2
         }
+    }
+
+    /// Appends a line that a parser has already found well-formed.
+    mutating func append(parsed name: Span<UInt8>, _ value: Span<UInt8>) {
+        block.append(name)
+        block.append(UInt8(ascii: ":"))
+        block.append(Octet.space)
+        block.append(value)
+        end()
     }
 
     /// Appends a line that a parser has already found well-formed.

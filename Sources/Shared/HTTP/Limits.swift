@@ -12,8 +12,8 @@ public struct HTTPLimits: Sendable, Equatable {
     public var readAhead = 64 * 1_024
     /// Bytes of an unread body that are thrown away to keep the connection; more closes it.
     public var discard: Int64 = 256 * 1_024
-    /// Bytes of the line before a chunk: its size and extensions.
-    public var chunkLine = 1_024
+    /// Bytes of chunk extensions in all of a body; they are read and dropped.
+    public var chunkExtensions = 16 * 1_024
     /// Bytes of the fields after the last chunk; they are read and dropped.
     public var trailers = 8 * 1_024
     /// From a head's first byte to its last.

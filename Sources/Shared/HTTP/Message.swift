@@ -29,7 +29,11 @@ public struct RequestHead: Sendable {
     public var targetBytes: ArraySlice<UInt8> { bytes[Int(target.start)..<Int(target.end)] }
 
     /// The target's path, still percent-encoded; it begins with a slash.
-    public var path: ArraySlice<UInt8> { bytes[Int(target.path)..<Int(target.pathEnd)] }
+    public var path: ArraySlice<UInt8> {
+        // An absolute target may have none, which means the root (RFC 9110 §4.2.3).
+        target.path == target.pathEnd
+            ? [UInt8(ascii: "/")] : bytes[Int(target.path)..<Int(target.pathEnd)]
+    }
 
     /// What follows the question mark, still percent-encoded; nil without one.
     public var query: ArraySlice<UInt8>? {
@@ -127,8 +131,12 @@ public struct ResponseHead: Sendable {
     /// The fields as they came.
     public let fields: Fields
     /// How long the body is: 0 for none, nil when only its end tells.
-    public internal(set) var bodyLength: Int64? = 0
+    public let bodyLength: Int64?
+    /// What Content-Length says, also where there is no body: an answer to HEAD, 304.
+    public let declaredLength: Int64?
     let minorVersion: UInt8
+    let keepsAlive: Bool
+    let framing: BodyReader.Framing
 
     /// The fields without those that concern this connection alone, for passing on.
     public func endToEndFields() -> Fields {
