@@ -246,12 +246,12 @@ public struct FileSlice: Sendable {
     }
 
     /// Keeps the file open as long as it is referred to.
-    public let file: any ReadableFile
+    public let file: any OpenFile
     /// What is sent, in this order.
     public let pieces: [Piece]
 
     /// These parts of `file`.
-    public init(file: any ReadableFile, pieces: [Piece]) {
+    public init(file: any OpenFile, pieces: [Piece]) {
         self.file = file
         self.pieces = pieces
     }

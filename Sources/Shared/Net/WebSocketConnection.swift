@@ -170,6 +170,7 @@ actor WebSocketConnection: ReadinessReceiver, ServedConnection, WebSocketSink {
             case .text(let bytes): receiver?.received(text: bytes)
             case .binary(let bytes): receiver?.received(binary: bytes)
             case .closed(let code, _): tell(code)
+            case .shutdownWrite: transport.shutdownAfterFlush()
             case .disconnect: transport.closeAfterFlush()
             }
         }
