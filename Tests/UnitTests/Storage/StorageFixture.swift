@@ -19,7 +19,12 @@ final class TemporaryFolder: Sendable {
         var found: [String] = []
         for name in names(path + "/" + below) {
             let relative = below.isEmpty ? name : below + "/" + name
-            found += names(path + "/" + relative).isEmpty ? [relative] : files(relative)
+            if let below = unsafe folder(path + "/" + relative) {
+                unsafe closedir(below)
+                found += files(relative)
+            } else {
+                found.append(relative)
+            }
         }
         return found.sorted()
     }
@@ -29,8 +34,10 @@ final class TemporaryFolder: Sendable {
         if unsafe unlink(path) != 0 { unsafe rmdir(path) }
     }
 
+    private func folder(_ path: String) -> OpaquePointer? { unsafe opendir(path) }
+
     private func names(_ folder: String) -> [String] {
-        guard let stream = unsafe opendir(folder) else { return [] }
+        guard let stream = unsafe self.folder(folder) else { return [] }
         defer { unsafe closedir(stream) }
         var names: [String] = []
         while let entry = unsafe readdir(stream) {

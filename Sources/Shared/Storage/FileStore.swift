@@ -1,0 +1,291 @@
+import Base
+import Crypto
+import Glibc
+
+/// Why the store cannot do what it is asked.
+public enum FileStoreError: Error, Sendable, Equatable {
+    /// No room; what was uploaded is thrown away, so that nothing half-written takes any.
+    case full
+    /// Another upload of the same key runs.
+    case inUse
+    /// The upload is to go on at a place it has not reached; it has `received` bytes.
+    case gap(received: Int64)
+    /// The bytes hash to this, and not to what was told. They are thrown away.
+    case wrongHash(SHA256Digest)
+    /// Too much waits for the disk already.
+    case overloaded
+    /// What the disk said.
+    case failed(FileError)
+
+    init(_ error: FileError) { self = error == .full ? .full : .failed(error) }
+}
+
+/// Blobs by their SHA-256, under `ab/cdef…` of a folder.
+///
+/// A file comes into being by being renamed when it is whole and on the disk, so that each name
+/// is of a whole file, at any moment of a power cut. Identical bytes are one file: who refers to
+/// it is counted by the caller, in the database.
+///
+/// ```swift
+/// let upload = try await files.upload(key: "\(asset).\(hash)", at: 0)
+/// while let chunk = try await body.next() { try await upload.append(chunk) }
+/// let file = try await upload.finish(expecting: hash)   // pinned while `file` lives …
+/// try await database.write { … INSERT INTO file … }     // … so that nobody sweeps it before this
+/// ```
+///
+/// An upload that is dropped or suspended keeps its part when it has a key, for `keepsParts`.
+public final class FileStore: Sendable {
+    /// The part of an upload that was cut off.
+    public struct Part: Sendable, Equatable {
+        /// The key that the upload was given.
+        public let key: String
+        /// Bytes received.
+        public let size: Int64
+        /// When the last of them came.
+        public let modified: Timestamp
+    }
+
+    private struct State {
+        /// Uploads that run, by key; one without has a number.
+        var uploads: Set<String> = []
+        var made = 0
+        var pins: [SHA256Digest: Int] = [:]
+    }
+
+    private let folder: String
+    private let partFolder: String
+    private let temporaryFolder: String
+    private let keepsParts: Duration
+    private let ambient: Ambient
+    private let pool: BlockingPool
+    private let state = Lock(State())
+    /// Held while a name appears or goes, on the pool alone.
+    private let naming = Lock(())
+    /// Half of what the pool takes: an upload that was begun is not refused in its middle.
+    private let uploadLimit: Int
+
+    /// The store in `folder`, made if there is none; what a process that died was still writing
+    /// without a key is removed. Blocks.
+    public init(
+        folder: String, keepsParts: Duration = .seconds(24 * 3_600), threads: Int = 4,
+        queueLimit: Int = 256, ambient: Ambient
+    ) throws(FileStoreError) {
+        self.folder = folder
+        self.keepsParts = keepsParts
+        self.ambient = ambient
+        uploadLimit = queueLimit / 2
+        partFolder = folder + "/parts"
+        temporaryFolder = folder + "/temporary"
+        do throws(FileError) {
+            try Disk.makeFolders(partFolder)
+            try Disk.makeFolders(temporaryFolder)
+            for name in try Disk.names(in: temporaryFolder) {
+                _ = try Disk.remove(temporaryFolder + "/" + name)
+            }
+        } catch { throw FileStoreError(error) }
+        pool = BlockingPool(name: "files", threads: threads, queueLimit: queueLimit)
+    }
+
+    deinit { pool.stop() }
+
+    // MARK: Uploads
+
+    /// Begins to receive a file, or goes on at byte `offset` of what came before under this key
+    /// (from 0 anew). A key is the caller's, such as asset and hash; without one, what is cut off
+    /// is gone.
+    public func upload(
+        key: String? = nil, at offset: Int64 = 0
+    ) async throws(FileStoreError) -> FileUpload {
+        let name = try claim(key)
+        let path = key.map(partPath) ?? temporaryFolder + name
+        do {
+            let file = try await onPool {
+                () throws(FileError) -> Result<PartialFile, FileStoreError> in
+                let file = try PartialFile(path)
+                let size = try file.sizeOnDisk()
+                if offset > size { return .failure(.gap(received: size)) }
+                try file.goOn(at: offset)
+                return .success(file)
+            }.get()
+            return FileUpload(
+                store: self, file: file, name: name, isKept: key != nil, received: offset)
+        } catch {
+            ended(name)
+            throw error
+        }
+    }
+
+    /// How much of the upload of `key` is here; 0 when nothing is.
+    public func received(_ key: String) async throws(FileStoreError) -> Int64 {
+        let path = partPath(key)
+        return try await onPool { () throws(FileError) in
+            do throws(FileError) {
+                return try OpenFile(path, O_RDONLY | O_CLOEXEC).status().size
+            } catch {
+                if error == .missing { return 0 }
+                throw error
+            }
+        }
+    }
+
+    /// All parts that wait to be gone on with.
+    public func parts() async throws(FileStoreError) -> [Part] {
+        try await onPool { () throws(FileError) in try self.readParts() }
+    }
+
+    /// Throws away the part of `key`; false when there is none.
+    public func discardPart(_ key: String) async throws(FileStoreError) -> Bool {
+        let name = try claim(key)
+        defer { ended(name) }
+        let path = partPath(key)
+        return try await onPool { () throws(FileError) in try Disk.remove(path) }
+    }
+
+    /// Removes the parts that nobody came back for in time, and says how many.
+    public func sweepParts() async throws(FileStoreError) -> Int {
+        let limit = ambient.clock.timestamp() - keepsParts
+        var removed = 0
+        for part in try await parts() where part.modified < limit {
+            do {
+                if try await discardPart(part.key) { removed += 1 }
+            } catch  where error == .inUse {}
+        }
+        return removed
+    }
+
+    // MARK: Files
+
+    /// The file of that hash, or nil. Inline: an open and a stat.
+    public func open(_ hash: SHA256Digest) throws(FileStoreError) -> StoredFile? {
+        do throws(FileError) {
+            return try stored(hash, pin: nil)
+        } catch {
+            if error == .missing { return nil }
+            throw FileStoreError(error)
+        }
+    }
+
+    /// Deletes the file; false when there is none, or when an upload has just brought it again and
+    /// its `StoredFile` still lives. Whoever has it open reads on.
+    public func delete(_ hash: SHA256Digest) async throws(FileStoreError) -> Bool {
+        let (folder, path) = paths(hash)
+        return try await onPool { () throws(FileError) in
+            try self.naming.withLock { (_) throws(FileError) in
+                if self.state.withLock({ $0.pins[hash] != nil }) { return false }
+                guard try Disk.remove(path) else { return false }
+                try Disk.sync(folder: folder)
+                return true
+            }
+        }
+    }
+
+    /// The hashes of all files whose first byte is `shard`, for comparing the store with the
+    /// database a 256th at a time.
+    public func hashes(shard: UInt8) async throws(FileStoreError) -> [SHA256Digest] {
+        let prefix = Hex.encode([shard])
+        let path = folder + "/" + prefix
+        return try await onPool { () throws(FileError) in
+            try Disk.names(in: path).compactMap { SHA256Digest(hex: prefix + $0) }
+        }
+    }
+
+    /// Bytes that still fit on the disk.
+    public func freeSpace() async throws(FileStoreError) -> Int64 {
+        let folder = folder
+        return try await onPool { () throws(FileError) in try Disk.freeSpace(folder) }
+    }
+
+    // MARK: For uploads
+
+    /// Gives the whole file its name, or drops it when there is one of the same bytes.
+    func adopt(_ file: PartialFile, as hash: SHA256Digest) throws(FileError) -> StoredFile {
+        let (folder, path) = paths(hash)
+        state.withLock { $0.pins[hash, default: 0] += 1 }
+        let pin = FilePin { [weak self] in self?.unpin(hash) }
+        return try naming.withLock { (_) throws(FileError) in
+            do throws(FileError) {
+                let known = try stored(hash, pin: pin)
+                try file.remove()
+                return known
+            } catch  where error == .missing {}
+            if try Disk.makeFolder(folder) { try Disk.sync(folder: self.folder) }
+            try file.rename(to: path)
+            try Disk.sync(folder: folder)
+            return try stored(hash, pin: pin)
+        }
+    }
+
+    /// The upload that claimed `name` is over, or rests.
+    func ended(_ name: String) { state.withLock { _ = $0.uploads.remove(name) } }
+
+    /// Takes the key for one upload, or makes up a name that no key has.
+    private func claim(_ key: String?) throws(FileStoreError) -> String {
+        try state.withLock { (state) throws(FileStoreError) in
+            state.made += 1
+            let name = key ?? "/\(state.made)"
+            if state.uploads.contains(name) { throw .inUse }
+            if state.uploads.count >= uploadLimit { throw .overloaded }
+            state.uploads.insert(name)
+            return name
+        }
+    }
+
+    /// Does `work` on the pool.
+    func onPool<Answer: Sendable>(
+        _ work: @escaping @Sendable () throws(FileError) -> Answer
+    ) async throws(FileStoreError) -> Answer {
+        let result: Result<Answer, FileError>
+        do {
+            result = try await pool.run {
+                do throws(FileError) { return .success(try work()) } catch {
+                    return .failure(error)
+                }
+            }
+        } catch { throw .overloaded }
+        do { return try result.get() } catch { throw FileStoreError(error) }
+    }
+
+    /// Does `work` on the pool, or here when the pool is full: what must not be left undone.
+    func finally(_ work: @escaping @Sendable () -> Void) {
+        if !pool.submit(work) { work() }
+    }
+
+    private func unpin(_ hash: SHA256Digest) {
+        state.withLock { state in
+            let left = (state.pins[hash] ?? 1) - 1
+            state.pins[hash] = left == 0 ? nil : left
+        }
+    }
+
+    private func stored(_ hash: SHA256Digest, pin: FilePin?) throws(FileError) -> StoredFile {
+        let file = try OpenFile(paths(hash).path, O_RDONLY | O_CLOEXEC)
+        return StoredFile(hash: hash, size: try file.status().size, file: file, pin: pin)
+    }
+
+    private func paths(_ hash: SHA256Digest) -> (folder: String, path: String) {
+        let hex = hash.hex
+        let folder = folder + "/" + hex.prefix(2)
+        return (folder, folder + "/" + hex.dropFirst(2))
+    }
+
+    private func partPath(_ key: String) -> String {
+        let name = Percent.encode(key) + ".part"
+        precondition(!key.isEmpty && name.utf8.count <= 255, "a key of \(key.utf8.count) bytes")
+        return partFolder + "/" + name
+    }
+
+    private func readParts() throws(FileError) -> [Part] {
+        var parts: [Part] = []
+        for name in try Disk.names(in: partFolder) where name.hasSuffix(".part") {
+            guard let key = Percent.decode(name.dropLast(5).utf8) else { continue }
+            do throws(FileError) {
+                let status = try OpenFile(partFolder + "/" + name, O_RDONLY | O_CLOEXEC).status()
+                parts.append(
+                    Part(
+                        key: key, size: status.size,
+                        modified: Timestamp(milliseconds: status.modified)))
+            } catch  where error == .missing {}
+        }
+        return parts
+    }
+}
