@@ -1,0 +1,531 @@
+import Base
+import CLinux
+import Crypto
+import Glibc
+import HTTP
+
+/// One connection to another server: socket ↔ TLS ↔ `ClientMachine`, one exchange at a time.
+actor ClientConnection: ReadinessReceiver {
+    private static let readsPerTurn = 16
+    /// Bytes of a body up to which it is waited for with the head, and comes in one piece.
+    private static let wholeLimit = 65_536
+    /// Bytes that wait for the server before the request's body is asked for more.
+    private static let outputLimit = 256 * 1_024
+
+    private enum Phase {
+        case connecting
+        case idle
+        case busy
+        /// A 101 came; whoever asked takes the socket.
+        case upgraded
+        case over
+    }
+
+    private let loop: EventLoop
+    private let outbound: OutboundGuard?
+    private let sendTime: Duration
+    private var transport: Transport
+    private var machine: ClientMachine
+    private var phase = Phase.connecting
+    private var isPumping = false
+    private var timer = LazyTimer()
+    private var connectDeadline: Instant?
+    private var firstByte: Duration = .zero
+    private var firstByteDeadline: Instant?
+    private var wholeDeadline: Instant?
+    private var exchange: UInt64 = 0
+    private var failure: ClientError?
+    private var opening: CheckedContinuation<Void, Never>?
+    private var answer: CheckedContinuation<Void, Never>?
+    private var head: ResponseHead?
+    private var whole: [UInt8]?
+    /// A short body is gathered before the head is handed out.
+    private var isGathering = false
+    private var isAnswerReady = false
+    private var isBodyReady = false
+    private var bodyWaiter: CheckedContinuation<Void, Never>?
+    private var outputWaiter: CheckedContinuation<Void, Never>?
+    private var sender: Task<Void, Never>?
+    /// Told when an exchange is over or the connection is.
+    private var pool: (any ClientConnectionOwner)?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe loop.asUnownedSerialExecutor()
+    }
+
+    private init(
+        _ transport: consuming Transport, outbound: OutboundGuard?, limits: HTTPLimits,
+        deadline: Instant
+    ) {
+        loop = transport.loop
+        self.outbound = outbound
+        sendTime = limits.sendTime
+        var limits = limits
+        // The deadlines of each request are watched here.
+        limits.responseTime = .seconds(86_400)
+        machine = ClientMachine(limits: limits)
+        connectDeadline = deadline
+        self.transport = transport
+    }
+
+    /// Connects, with the TLS handshake if there is one. On the loop's thread.
+    static func open(
+        _ address: SocketAddress, tls: TLSClientConfiguration?, host: String,
+        outbound: OutboundGuard?, limits: HTTPLimits, deadline: Instant, on loop: EventLoop
+    ) async throws(ClientError) -> ClientConnection {
+        if let outbound, !outbound.allows(address) { throw .addressRefused }
+        let connection: ClientConnection
+        do throws(SystemError) {
+            let socket = try System.socket(v6: address.ip.width == 128)
+            try System.set(socket.number, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+            _ = try System.connect(socket.number, address)
+            let bare = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+            let machine = tls.map { TLSMachine(client: $0, hostname: bare) }
+            connection = ClientConnection(
+                Transport(socket, loop: loop, peer: address, tls: machine), outbound: outbound,
+                limits: limits, deadline: deadline)
+        } catch {
+            throw .unreachable(error)
+        }
+        try await connection.established()
+        return connection
+    }
+
+    /// Whom to tell from now on.
+    func setOwner(_ owner: any ClientConnectionOwner) { pool = owner }
+
+    private func established() async throws(ClientError) {
+        do throws(SystemError) {
+            try transport.watch(self)
+        } catch {
+            throw .unreachable(error)
+        }
+        arm()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { opening = $0 }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.fail(.cancelled) } }
+        }
+        if let failure { throw failure }
+    }
+
+    nonisolated func ready(_ readiness: Readiness) {
+        assumeIsolated { connection in
+            guard connection.phase != .over else { return }
+            let isWhole = connection.transport.note(readiness)
+            if connection.phase == .connecting {
+                connection.connected(readiness)
+            } else if isWhole {
+                connection.pump()
+            } else {
+                connection.lost()
+            }
+        }
+    }
+
+    nonisolated func closeNow() { assumeIsolated { $0.fail(.closed) } }
+
+    private func connected(_ readiness: Readiness) {
+        guard opening != nil else { return }
+        if let error = transport.connectError() { return fail(.unreachable(error)) }
+        guard readiness.contains(.writable) || transport.isSecure else { return }
+        if let outbound {
+            // Not only the address that we meant, the one that we got.
+            do throws(SystemError) {
+                guard outbound.allows(try transport.connectedPeer()) else {
+                    return fail(.addressRefused)
+                }
+            } catch {
+                return fail(.unreachable(error))
+            }
+        }
+        if transport.isSecure {
+            transport.startTLS()
+            var reads = 0
+            while !transport.isReady, reads < Self.readsPerTurn {
+                reads += 1
+                let received = transport.receive { _ in }
+                if case .bytes = received { continue }
+                if case .nothing = received { break }
+                return fail(transport.tlsError.map { .tls($0) } ?? .closed)
+            }
+            if case .failed = transport.flush() { return fail(.closed) }
+            guard transport.isReady else { return }
+        }
+        connectDeadline = nil
+        phase = .idle
+        resume(&opening)
+    }
+
+    private func pump() {
+        guard !isPumping, phase != .over, phase != .upgraded else { return }
+        isPumping = true
+        perform()
+        var reads = 0
+        reading: while isActive, machine.wantsBytes {
+            if reads == Self.readsPerTurn {
+                loop.execute { [self] in assumeIsolated { $0.pump() } }
+                break
+            }
+            reads += 1
+            let now = loop.now()
+            switch transport.receive({ machine.receive($0, now: now) }) {
+            case .bytes: perform()
+            case .nothing: break reading
+            case .ended:
+                machine.receiveEnd(now: now)
+                perform()
+                break reading
+            case .failed:
+                isPumping = false
+                return lost()
+            }
+        }
+        isPumping = false
+        settle()
+    }
+
+    private var isActive: Bool { phase == .idle || phase == .busy }
+
+    private func perform() {
+        while isActive, let effect = machine.next(now: loop.now()) { perform(effect) }
+    }
+
+    private func perform(_ effect: ClientEffect) {
+        switch effect {
+        case .response(let head):
+            firstByteDeadline = nil
+            self.head = head
+            if let length = head.bodyLength, length <= Int64(Self.wholeLimit) {
+                isGathering = true
+                whole = []
+                gather()
+            } else {
+                deliver()
+            }
+        case .upgraded(let head):
+            self.head = head
+            phase = .upgraded
+            deliver()
+        case .bodyReady: if isGathering { gather() } else { wakeBody() }
+        case .sendBody: break
+        case .done(let reusable): finished(reusable: reusable)
+        case .failed(let failure): fail(ClientError(failure))
+        }
+    }
+
+    private func gather() {
+        while isGathering {
+            switch machine.takeBody(now: loop.now()) {
+            case .bytes(let bytes):
+                if whole?.isEmpty == true {
+                    whole = bytes
+                } else {
+                    whole?.append(contentsOf: bytes)
+                }
+            case .wait: return
+            case .end:
+                isGathering = false
+                deliver()
+            case .failed(let error):
+                isGathering = false
+                fail(.body(error))
+            }
+        }
+    }
+
+    private func deliver() {
+        isAnswerReady = true
+        resume(&answer)
+    }
+
+    /// The exchange is over; the connection may serve another.
+    private func finished(reusable: Bool) {
+        let wasBusy = phase == .busy
+        firstByteDeadline = nil
+        wholeDeadline = nil
+        sender?.cancel()
+        sender = nil
+        phase = reusable ? .idle : .over
+        if !reusable { close() }
+        wakeBody()
+        wakeOutput()
+        pool?.connectionIsFree(self, wasBusy: wasBusy, reusable: reusable)
+    }
+
+    /// The socket broke: the machine knows what that means for the exchange.
+    private func lost() {
+        if let error = transport.tlsError { return fail(.tls(error)) }
+        machine.receiveEnd(now: loop.now())
+        perform()
+        if phase != .over { fail(.closed) }
+    }
+
+    private func fail(_ error: ClientError) {
+        guard phase != .over else { return }
+        let wasBusy = phase == .busy || phase == .upgraded
+        let wasOpen = phase != .connecting
+        phase = .over
+        failure = error
+        isGathering = false
+        close()
+        sender?.cancel()
+        sender = nil
+        resume(&opening)
+        deliver()
+        wakeBody()
+        wakeOutput()
+        if wasOpen { pool?.connectionIsFree(self, wasBusy: wasBusy, reusable: false) }
+    }
+
+    private func close() {
+        transport.close()
+        timer.disarm(on: loop)
+    }
+
+    private func resume(_ waiter: inout CheckedContinuation<Void, Never>?) {
+        let waiting = waiter
+        waiter = nil
+        waiting?.resume()
+    }
+
+    private func wakeBody() {
+        isBodyReady = true
+        resume(&bodyWaiter)
+    }
+
+    private func wakeOutput() { resume(&outputWaiter) }
+
+    private func settle() {
+        guard isActive else { return }
+        if case .failed = transport.flush() { return lost() }
+        if outputWaiter != nil, transport.pending <= Self.outputLimit / 4 { wakeOutput() }
+        arm()
+    }
+
+    private func arm() {
+        var deadline = machine.deadline
+        for other in [connectDeadline, firstByteDeadline, wholeDeadline] {
+            if let other { deadline = earlier(deadline, other) }
+        }
+        if transport.pending > 0 { deadline = earlier(deadline, transport.progress + sendTime) }
+        if timer.isLate(for: deadline) {
+            timer.arm(deadline, on: loop) { [self] in assumeIsolated { $0.timeHasCome() } }
+        }
+    }
+
+    private func timeHasCome() {
+        timer.fired()
+        guard phase != .over else { return }
+        let now = loop.now()
+        if let connectDeadline, connectDeadline <= now { return fail(.timedOut(.connect)) }
+        if let firstByteDeadline, firstByteDeadline <= now { return fail(.timedOut(.firstByte)) }
+        if let wholeDeadline, wholeDeadline <= now { return fail(.timedOut(.whole)) }
+        if transport.pending > 0, transport.progress + sendTime <= now {
+            return fail(.timedOut(.whole))
+        }
+        guard isActive else { return arm() }
+        machine.tick(now: now)
+        pump()
+    }
+}
+
+/// Told by its connections, on their loop.
+protocol ClientConnectionOwner: AnyObject, Sendable {
+    /// An exchange ended (`wasBusy`), or an idle connection was closed.
+    func connectionIsFree(_ connection: ClientConnection, wasBusy: Bool, reusable: Bool)
+}
+
+/// Exchanges.
+extension ClientConnection {
+    /// Sends a request and waits for the response's head, and for its body if that is short.
+    /// `began` is when the whole of it began, which a connection may have been waited for since.
+    func perform(
+        _ request: ClientRequest, began: Instant, upgrade: Bool = false
+    ) async throws(ClientError) -> ClientResponse {
+        guard phase == .idle else { throw .closed }
+        begin(request, began: began, upgrade: upgrade)
+        if !isAnswerReady {
+            let exchange = exchange
+            await withTaskCancellationHandler {
+                if !isAnswerReady { await withCheckedContinuation { answer = $0 } }
+            } onCancel: {
+                loop.execute { self.assumeIsolated { $0.abandon(exchange) } }
+            }
+        }
+        if let failure { throw failure }
+        guard let head else { throw .closed }
+        self.head = nil
+        if let whole {
+            self.whole = nil
+            return ClientResponse(head: head, whole: whole, body: MemoryBody(whole))
+        }
+        return ClientResponse(
+            head: head, whole: nil, body: ResponseBody(connection: self, exchange: exchange))
+    }
+
+    private func begin(_ request: ClientRequest, began: Instant, upgrade: Bool) {
+        phase = .busy
+        exchange += 1
+        head = nil
+        whole = nil
+        isAnswerReady = false
+        firstByte = request.deadlines.firstByte
+        wholeDeadline = request.deadlines.whole.map { began + $0 }
+        let now = loop.now()
+        do throws(SerializerError) {
+            try transport.write { output throws(SerializerError) in
+                try machine.beginRequest(
+                    method: request.method, target: request.target,
+                    fields: request.completeFields, length: request.body.length,
+                    upgrade: upgrade, now: now, into: &output)
+            }
+        } catch {
+            return fail(.refusedField)
+        }
+        switch request.body {
+        case .none: endRequest()
+        case .bytes(let bytes):
+            write(bytes)
+            endRequest()
+        case .stream(let source, _):
+            let exchange = exchange
+            let task = Task.immediate { await self.send(source, exchange) }
+            if self.exchange == exchange, phase == .busy { sender = task }
+        }
+        pump()
+    }
+
+    private func write(_ bytes: [UInt8]) {
+        let count = transport.write { machine.beginChunk(Int64(bytes.count), into: &$0) }
+        transport.write(shared: bytes[..<Int(count)])
+        transport.write { machine.endChunk(into: &$0) }
+    }
+
+    private func endRequest() {
+        let now = loop.now()
+        guard transport.write({ machine.finishRequest(into: &$0, now: now) }) else {
+            return fail(.requestBody)
+        }
+        if !isAnswerReady { firstByteDeadline = now + firstByte }
+    }
+
+    private func send(_ source: any BodySource, _ exchange: UInt64) async {
+        do throws(BodyError) {
+            while let chunk = try await source.next() {
+                guard phase == .busy, self.exchange == exchange else { return }
+                write(chunk)
+                settle()
+                if phase == .busy, transport.pending > Self.outputLimit {
+                    await withCheckedContinuation { outputWaiter = $0 }
+                }
+                guard phase == .busy, self.exchange == exchange else { return }
+            }
+            guard phase == .busy, self.exchange == exchange else { return }
+            sender = nil
+            endRequest()
+            pump()
+        } catch {
+            if phase == .busy, self.exchange == exchange { fail(.requestBody) }
+        }
+    }
+
+    /// Nobody wants the rest of this exchange.
+    private func abandon(_ exchange: UInt64) {
+        guard self.exchange == exchange, phase == .busy || phase == .upgraded else { return }
+        fail(.cancelled)
+    }
+
+    /// The same, from wherever the last reference to a response was dropped.
+    fileprivate nonisolated func drop(_ exchange: UInt64) {
+        loop.execute { self.assumeIsolated { $0.abandon(exchange) } }
+    }
+
+    /// Closes what nobody took over.
+    nonisolated func drop() {
+        loop.execute { self.assumeIsolated { $0.fail(.cancelled) } }
+    }
+
+    fileprivate func nextBody(_ exchange: UInt64) async throws(BodyError) -> [UInt8]? {
+        while self.exchange == exchange, phase == .busy {
+            switch machine.takeBody(now: loop.now()) {
+            case .bytes(let bytes): return bytes
+            case .end:
+                // The exchange is over, and the connection free for others.
+                pump()
+                return nil
+            case .failed(let error):
+                fail(.body(error))
+                throw error
+            case .wait:
+                isBodyReady = false
+                pump()
+                if !isBodyReady, phase == .busy {
+                    await withCheckedContinuation { bodyWaiter = $0 }
+                }
+            }
+        }
+        throw .closed
+    }
+
+    /// The connection goes on as a WebSocket's client end.
+    func become(
+        webSocket limits: WebSocketLimits, random: any RandomSource,
+        receiver: @Sendable (any WebSocketSink) -> any MessageReceiver
+    ) throws(ClientError) {
+        guard phase == .upgraded else { throw .closed }
+        let leftover = retire()
+        let socket = WebSocketConnection(
+            transport.take(), role: .client, limits: limits, random: random, shard: nil)
+        socket.start(receiver(socket), leftover)
+    }
+
+    /// The connection goes on as one end of a tunnel.
+    nonisolated func become(
+        tunnel receiver: @Sendable (any TunnelSink) -> any TunnelReceiver
+    ) -> Bool {
+        assumeIsolated { connection in
+            guard connection.phase == .upgraded else { return false }
+            let leftover = connection.retire()
+            let tunnel = TunnelConnection(
+                connection.transport.take(), output: Self.outputLimit, shard: nil)
+            tunnel.start(receiver(tunnel), leftover)
+            return true
+        }
+    }
+
+    private func retire() -> [UInt8] {
+        phase = .over
+        timer.disarm(on: loop)
+        return machine.takeLeftover()
+    }
+}
+
+/// A response's body while it comes. Dropped before its end, it takes the connection with it.
+private final class ResponseBody: BodySource {
+    private let connection: ClientConnection
+    private let exchange: UInt64
+
+    init(connection: ClientConnection, exchange: UInt64) {
+        self.connection = connection
+        self.exchange = exchange
+    }
+
+    deinit { connection.drop(exchange) }
+
+    func next() async throws(BodyError) -> [UInt8]? { try await connection.nextBody(exchange) }
+}
+
+/// A body that is there already.
+final class MemoryBody: BodySource {
+    private let bytes: Lock<[UInt8]?>
+
+    init(_ bytes: [UInt8]) { self.bytes = Lock(bytes.isEmpty ? nil : bytes) }
+
+    func next() async throws(BodyError) -> [UInt8]? {
+        bytes.withLock { bytes in
+            defer { bytes = nil }
+            return bytes
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import Base
+import Crypto
+import HTTP
+
+/// The connections that one loop keeps to other servers: the shell of `PoolMachine`.
+actor ConnectionPool: ClientConnectionOwner {
+    struct Lease {
+        let connection: ClientConnection
+        /// It was kept, so that the server may just be closing it.
+        let isKept: Bool
+    }
+
+    private enum Call {
+        case use(Int)
+        case open
+        case late
+    }
+
+    private struct Entry {
+        let connection: ClientConnection
+        let peer: Peer
+    }
+
+    private let loop: EventLoop
+    private let tls: TLSClientConfiguration?
+    private let resolver: Resolver
+    private let limits: HTTPLimits
+    private var machine: PoolMachine<Peer>
+    private var entries: [Int: Entry] = [:]
+    private var numbers: [ObjectIdentifier: Int] = [:]
+    private var waiting: [Int: CheckedContinuation<Call, Never>] = [:]
+    private var lastNumber = 0
+    private var sweep: TimerToken?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe loop.asUnownedSerialExecutor()
+    }
+
+    init(
+        loop: EventLoop, tls: TLSClientConfiguration?, resolver: Resolver, limits: HTTPLimits,
+        pool: PoolMachine<Peer>.Limits
+    ) {
+        self.loop = loop
+        self.tls = tls
+        self.resolver = resolver
+        self.limits = limits
+        machine = PoolMachine(limits: pool)
+    }
+
+    /// A connection to `peer`, kept or new; to be used at once.
+    func lease(
+        _ peer: Peer, connect: Duration, fresh: Bool
+    ) async throws(ClientError) -> Lease {
+        let deadline = loop.now() + connect
+        lastNumber += 1
+        let ticket = lastNumber
+        switch machine.lease(peer, ticket: ticket, fresh: fresh) {
+        case .use(let number): return try kept(number)
+        case .open(let evicted):
+            if let evicted { discard(evicted) }
+        case .wait:
+            switch await wait(ticket, peer, connect) {
+            case .use(let number): return try kept(number)
+            case .open: break
+            case .late: throw .timedOut(.connect)
+            }
+        case .refused: throw .overloaded
+        }
+        do throws(ClientError) {
+            let connection = try await open(peer, deadline: deadline)
+            lastNumber += 1
+            entries[lastNumber] = Entry(connection: connection, peer: peer)
+            numbers[ObjectIdentifier(connection)] = lastNumber
+            await connection.setOwner(self)
+            return Lease(connection: connection, isKept: false)
+        } catch {
+            follow(machine.closed(peer))
+            throw error
+        }
+    }
+
+    /// Connects outside of all caps: for upgrades, whose connections are never kept.
+    func open(_ peer: Peer, deadline: Instant) async throws(ClientError) -> ClientConnection {
+        if peer.secure, tls == nil { throw .tlsNotConfigured }
+        let addresses: [SocketAddress]
+        do throws(ResolveError) {
+            addresses = try await resolver.resolve(
+                peer.host, port: peer.port, deadline: deadline - loop.now(), on: loop)
+        } catch {
+            throw error == .timedOut ? .timedOut(.connect) : .unresolved(error)
+        }
+        var failure = ClientError.unresolved(.unknown)
+        for (index, address) in addresses.enumerated() {
+            // An address that is silent leaves the others some of the time.
+            let left = deadline - loop.now()
+            let share = left / (addresses.count - index)
+            do throws(ClientError) {
+                return try await ClientConnection.open(
+                    address, tls: peer.secure ? tls : nil, host: peer.host,
+                    outbound: peer.outbound, limits: limits, deadline: loop.now() + share, on: loop)
+            } catch {
+                failure = error
+                if error == .cancelled { break }
+            }
+        }
+        throw failure
+    }
+
+    private func kept(_ number: Int) throws(ClientError) -> Lease {
+        guard let entry = entries[number] else { throw .closed }
+        return Lease(connection: entry.connection, isKept: true)
+    }
+
+    private func wait(_ ticket: Int, _ peer: Peer, _ limit: Duration) async -> Call {
+        let timer = loop.schedule(after: limit) { [self] in
+            assumeIsolated { pool in
+                guard pool.machine.giveUp(peer, ticket: ticket) else { return }
+                pool.waiting.removeValue(forKey: ticket)?.resume(returning: .late)
+            }
+        }
+        let call = await withCheckedContinuation { waiting[ticket] = $0 }
+        loop.cancel(timer)
+        return call
+    }
+
+    private func follow(_ turn: PoolMachine<Peer>.Turn) {
+        switch turn {
+        case .none: break
+        case .hand(let ticket, let connection):
+            waiting.removeValue(forKey: ticket)?.resume(returning: .use(connection))
+        case .open(let ticket): waiting.removeValue(forKey: ticket)?.resume(returning: .open)
+        }
+    }
+
+    nonisolated func connectionIsFree(
+        _ connection: ClientConnection, wasBusy: Bool, reusable: Bool
+    ) {
+        assumeIsolated { $0.free(connection, wasBusy: wasBusy, reusable: reusable) }
+    }
+
+    private func free(_ connection: ClientConnection, wasBusy: Bool, reusable: Bool) {
+        guard let number = numbers[ObjectIdentifier(connection)], let entry = entries[number]
+        else { return }
+        if reusable {
+            follow(machine.release(entry.peer, connection: number, now: loop.now()))
+            scheduleSweep()
+            return
+        }
+        entries[number] = nil
+        numbers[ObjectIdentifier(connection)] = nil
+        if wasBusy || !machine.closedIdle(entry.peer, connection: number) {
+            follow(machine.closed(entry.peer))
+        }
+    }
+
+    private func scheduleSweep() {
+        guard sweep == nil, let next = machine.nextExpiry else { return }
+        sweep = loop.schedule(at: next) { [self] in
+            assumeIsolated { pool in
+                pool.sweep = nil
+                for number in pool.machine.expire(now: pool.loop.now()) { pool.discard(number) }
+                pool.scheduleSweep()
+            }
+        }
+    }
+
+    private func discard(_ number: Int) {
+        guard let entry = entries.removeValue(forKey: number) else { return }
+        numbers[ObjectIdentifier(entry.connection)] = nil
+        entry.connection.closeNow()
+    }
+
+    /// Closes what is idle; for the end of a process.
+    func closeIdle() {
+        for number in machine.drain() { discard(number) }
+    }
+}

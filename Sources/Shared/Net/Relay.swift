@@ -1,0 +1,124 @@
+import Base
+import HTTP
+import Synchronization
+
+/// A server to which requests are passed on.
+public struct Upstream: Sendable, Hashable {
+    /// Whether it speaks TLS.
+    public let secure: Bool
+    /// A name or an address.
+    public let host: String
+    /// The port.
+    public let port: UInt16
+
+    /// That server.
+    public init(secure: Bool = false, host: String, port: UInt16) {
+        self.secure = secure
+        self.host = host
+        self.port = port
+    }
+}
+
+/// Passes a request on and its response back, never faster than either side takes it.
+public enum Relay {
+    /// Bytes that wait for one end of a tunnel before the other end is read no more.
+    private static let tunnelLimit = 256 * 1_024
+
+    /// The upstream's answer to `request`, to be given as one's own. Its body streams behind it.
+    ///
+    /// `target` and `fields` are what the upstream sees: begin with `head.endToEndFields()`. A
+    /// request for an upgrade is passed on as one, and a 101 makes a tunnel.
+    public static func forward(
+        _ request: Request, to upstream: Upstream, target: [UInt8], fields: Fields,
+        deadlines: Deadlines = Deadlines(whole: nil), outbound: OutboundGuard? = nil,
+        client: HTTPClient
+    ) async throws(ClientError) -> Response {
+        let length = request.bodyLength
+        var passed = ClientRequest(
+            request.head.method, secure: upstream.secure, host: upstream.host, port: upstream.port,
+            target: target, fields: fields,
+            body: length == 0 ? .none : .stream(request.body, length: length),
+            deadlines: deadlines, outbound: outbound)
+        if request.head.asksUpgrade, length == 0 {
+            return try await upgrade(&passed, request, client)
+        }
+        let response = try await client.send(passed, on: request.loop)
+        return answer(response, to: request.head.method)
+    }
+
+    private static func answer(_ response: ClientResponse, to method: Method) -> Response {
+        var fields = response.head.endToEndFields()
+        // Ours is made anew.
+        fields.remove(.date)
+        let body: ResponseBody
+        if method == .head {
+            // A length, and nothing behind it (RFC 9110 §9.3.2).
+            let length = response.fields[.contentLength].flatMap { Int64($0) }
+            body = .stream(EmptyBody(), length: length)
+        } else if let whole = response.whole {
+            body = whole.isEmpty ? .none : .bytes(whole)
+        } else {
+            body = .stream(response.body, length: response.bodyLength)
+        }
+        return Response(status: response.status, fields: fields, body: body)
+    }
+
+    private static func upgrade(
+        _ passed: inout ClientRequest, _ request: Request, _ client: HTTPClient
+    ) async throws(ClientError) -> Response {
+        passed.fields.append(.connection, "Upgrade")
+        for value in request.head.all(.upgrade) { passed.fields.append(.upgrade, value) }
+        let (connection, response) = try await client.upgrade(passed, on: request.loop)
+        guard response.status == .switchingProtocols else {
+            return answer(response, to: request.head.method)
+        }
+        var fields = response.head.endToEndFields()
+        fields.remove(.date)
+        fields.append(.connection, "Upgrade")
+        for value in response.fields.all(.upgrade) { fields.append(.upgrade, value) }
+        let tunnel = Tunnel { near in
+            let nearEnd = TunnelEnd()
+            let farEnd = TunnelEnd()
+            let isJoined = connection.become { far in
+                nearEnd.join(own: near, other: far, limit: tunnelLimit)
+                farEnd.join(own: far, other: near, limit: tunnelLimit)
+                return farEnd
+            }
+            if !isJoined { near.close() }
+            return nearEnd
+        }
+        return Response(status: response.status, fields: fields, body: .tunnel(tunnel))
+    }
+}
+
+/// What one end of a tunnel hears goes to the other end.
+private final class TunnelEnd: TunnelReceiver {
+    private struct Ends {
+        let own: any TunnelSink
+        let other: any TunnelSink
+        let limit: Int
+    }
+
+    // Both ends are on one loop; the lock is only for the compiler, and never contended.
+    private let ends = Lock<Ends?>(nil)
+
+    func join(own: any TunnelSink, other: any TunnelSink, limit: Int) {
+        ends.withLock { $0 = Ends(own: own, other: other, limit: limit) }
+    }
+
+    func received(bytes: [UInt8]) {
+        guard let ends = ends.withLock({ $0 }) else { return }
+        ends.other.send(bytes)
+        if ends.other.pending > ends.limit { ends.own.setReading(false) }
+    }
+
+    func writable() { ends.withLock { $0 }?.other.setReading(true) }
+
+    func closed() {
+        let ends = ends.withLock { ends in
+            defer { ends = nil }
+            return ends
+        }
+        ends?.other.close()
+    }
+}
