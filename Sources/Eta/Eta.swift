@@ -1,6 +1,24 @@
-/// Starts Eta.
+import Base
+import Net
+import Runtime
+
+/// Starts Eta, the registry of a node.
 @main
 public enum Eta {
+    static let program = Program(
+        name: "eta",
+        summary: "The registry of a node: users, worlds, files, instances, and who may do what.",
+        settings: EtaSettings.all,
+        elsewhere: ["reil", "ins", "federation", "limits", "sockets", "eta", "instances"],
+        subcommands: [], serve: serve)
+
     /// Runs until told to stop.
-    public static func main() {}
+    public static func main() { ProcessMain.run(program) }
+
+    private static func serve(_ launch: Launch) async throws -> Serving {
+        let settings = try EtaSettings(launch.config)
+        let registry = try await Registry(settings, on: launch.group)
+        _ = registry.makeRouter()
+        return Serving([registry.sweeper], address: { settings.listen.description })
+    }
 }

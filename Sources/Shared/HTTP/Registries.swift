@@ -198,8 +198,12 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let allow = FieldName(known: "Allow")
     /// Authorization
     public static let authorization = FieldName(known: "Authorization")
+    /// AVR-Client: the client's own address, as Reil tells Eta
+    public static let avrClient = FieldName(known: "AVR-Client")
     /// AVR-Gateway, docs/client
     public static let avrGateway = FieldName(known: "AVR-Gateway")
+    /// AVR-Reil-Run: which run of a Reil calls Eta
+    public static let avrReilRun = FieldName(known: "AVR-Reil-Run")
     /// AVR-Request-Id: one request's id through all processes
     public static let avrRequestID = FieldName(known: "AVR-Request-Id")
     /// AVR-Statement: who calls, as Reil vouches to Eta

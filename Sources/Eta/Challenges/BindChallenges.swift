@@ -1,0 +1,6 @@
+import API
+
+extension Registry {
+    /// Binds the endpoints of this feature.
+    func bindChallenges(_ router: inout Router) {}
+}

@@ -1,0 +1,68 @@
+import Base
+import Domain
+import Runtime
+import Storage
+
+/// Opens what is in the data folder; what cannot be opened ends the start with one line.
+enum DataFolder {
+    /// Where the database is.
+    static func databasePath(_ settings: EtaSettings) -> String { settings.data + "/eta.sqlite" }
+
+    /// Holds the folder for this process alone.
+    static func lock(_ settings: EtaSettings) throws -> DataFolderLock {
+        do {
+            return try DataFolderLock(folder: settings.data, name: "eta")
+        } catch {
+            switch error {
+            case .held(let folder, let holder):
+                throw Fault(
+                    "the data folder \(folder) is held by \(holder.isEmpty ? "another" : holder)",
+                    remedy: "stop that one, or give this one a folder of its own (eta.data)")
+            case .unusable(let folder, let problem):
+                throw Fault(
+                    "the data folder \(folder) cannot be used (\(problem))",
+                    remedy: "give eta.data a folder that this user may write")
+            }
+        }
+    }
+
+    /// Opens the database, and makes it when there is none.
+    static func database(_ settings: EtaSettings, _ ambient: Ambient) throws -> Database {
+        let path = databasePath(settings)
+        do {
+            return try Database.open(
+                path: path, migrations: EtaMigration.self, ambient: ambient)
+        } catch {
+            if case .newer(let found, let known) = error {
+                throw Fault(
+                    "the database \(path) is of schema \(found), and this eta knows \(known)",
+                    remedy: "start the newer eta that made it, or bring back an older copy")
+            }
+            throw Fault(
+                "the database \(path) cannot be opened (\(error))",
+                remedy: "look at the file and its folder, or bring back a copy")
+        }
+    }
+
+    /// The database of a subcommand, which only works where Eta has been.
+    static func existingDatabase(_ settings: EtaSettings, _ launch: Launch) throws -> Database {
+        guard try NodeKeys.exist(settings) else {
+            throw ConfigError.refused(
+                EtaSettings.data, in: launch.config,
+                accepted: "the folder of a node, which eta makes when it is first started")
+        }
+        return try database(settings, launch.ambient)
+    }
+
+    /// Opens the folder of files.
+    static func files(_ settings: EtaSettings, _ ambient: Ambient) throws -> FileStore {
+        let folder = settings.data + "/files"
+        do {
+            return try FileStore(folder: folder, ambient: ambient)
+        } catch {
+            throw Fault(
+                "the folder of files \(folder) cannot be used (\(error))",
+                remedy: "see that this user may write it, and that its disk has room")
+        }
+    }
+}

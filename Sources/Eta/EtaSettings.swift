@@ -1,0 +1,167 @@
+import Base
+import Crypto
+import Domain
+import Net
+import Runtime
+
+/// What an operator can set for Eta, read once.
+public struct EtaSettings: Sendable {
+    /// Who may open an account.
+    public enum Registration: String, Sendable, CaseIterable {
+        case open, closed
+    }
+
+    static let nodeAddress = Setting(
+        "node.address", .serverAddress, default: "127.0.0.1:3032",
+        help: "The node's address, by which the world knows it; never changes once it is known")
+    static let nodeSecure = Setting(
+        "node.secure", .bool, default: "false",
+        help: "Whether the node is reached by https at its address")
+    static let nodeTitle = Setting(
+        "node.title", .serverTitle, default: "Reileta", help: "What the node is called")
+    static let listen = Setting(
+        "eta.listen", .listenAddress, default: "127.0.0.1:3033",
+        help: "Where Reil reaches Eta; a loopback or private address")
+    static let data = Setting(
+        "eta.data", .path, default: "data", help: "The folder of the database, files and keys")
+    static let admin = Setting(
+        "eta.admin", .optional(.username), default: "",
+        help: "The account that @admin means; nobody: the oldest administrator")
+    static let clusterKey = Setting(
+        "cluster.key", .optional(.secretFile), default: "",
+        described: "keys/cluster.key in eta.data",
+        help: "The file of the key that the processes of a node share; made when there is none")
+    static let defaultTags = Setting(
+        "users.default_tags", .list(of: .userTag),
+        default: "avr:world_creator,avr:instance_creator,avr:fetch_external",
+        help: "The tags that new accounts get")
+    static let registration = Setting<Registration>(
+        "users.registration", .word, default: "open", help: "Whether anybody may open an account")
+    static let logN = Setting(
+        "passwords.scrypt_log_n", .int(4...20), default: "15",
+        help: "How costly a password hash is, as a power of two; below 15 only while testing")
+    static let loginBurst = Setting(
+        "limits.login_burst", .int(1...1_000), default: "5",
+        help: "Failed logins of one account from one address before it has to wait")
+    static let loginInterval = Setting(
+        "limits.login_interval", .duration(.milliseconds(1)...(.seconds(3_600))), default: "10s",
+        help: "After how long that account and address may fail once more")
+    static let accountBurst = Setting(
+        "limits.login_account_burst", .int(1...10_000), default: "50",
+        help: "Failed logins of one account from all addresses before new ones have to wait")
+    static let accountInterval = Setting(
+        "limits.login_account_interval", .duration(.milliseconds(1)...(.seconds(3_600))),
+        default: "1s", help: "After how long that account may fail once more")
+    static let resumeWindow = Setting(
+        "sockets.resume_window", .duration(.milliseconds(100)...(.seconds(3_600))),
+        default: "60s", help: "How long players of a lost Reil keep their seats")
+    static let emptyGrace = Setting(
+        "instances.empty_grace", .duration(.milliseconds(100)...(.seconds(86_400))),
+        default: "60s", help: "How long an instance without players lives")
+    static let visitors = Setting(
+        "instances.visitors", .bool, default: "true",
+        help: "Whether users of other nodes may make instances here")
+
+    /// All of them; those of the features that declare their own come behind.
+    static let all: [any AnySetting] = [
+        nodeAddress, nodeSecure, nodeTitle, listen, data, admin, clusterKey, defaultTags,
+        registration, logN, loginBurst, loginInterval, accountBurst, accountInterval,
+        resumeWindow, emptyGrace, visitors,
+    ]
+
+    /// The node's address.
+    public var nodeAddress: ServerAddress
+    /// Whether its gateway speaks TLS.
+    public var nodeSecure = false
+    /// What it is called.
+    public var nodeTitle: ServerTitle
+    /// Where Eta listens.
+    public var listen: SocketAddress
+    /// The data folder.
+    public var data: String
+    /// Who `@admin` is.
+    public var admin: Username?
+    /// The file of the cluster key.
+    public var clusterKey: String
+    /// What new accounts get.
+    public var defaultTags: TagSet
+    /// Who may register.
+    public var registration: Registration
+    /// The cost of a password hash.
+    public var logN: Int
+    /// Failed logins of an account from an address.
+    public var loginRate: BucketRate
+    /// Failed logins of an account.
+    public var accountLoginRate: BucketRate
+    /// How long players of a lost Reil keep their seats.
+    public var resumeWindow: Duration
+    /// How long an empty instance lives.
+    public var emptyGrace: Duration
+    /// Whether visitors may make instances.
+    public var visitors: Bool
+    /// Whether this is a test.
+    public var testing: Bool
+
+    /// Reads them and refuses combinations that are not safe.
+    public init(_ config: ConfigReader) throws(ConfigError) {
+        nodeAddress = config[Self.nodeAddress]
+        nodeSecure = config[Self.nodeSecure]
+        nodeTitle = config[Self.nodeTitle]
+        listen = config[Self.listen]
+        data = config[Self.data]
+        admin = config[Self.admin]
+        clusterKey = config[Self.clusterKey] ?? data + "/keys/cluster.key"
+        registration = config[Self.registration]
+        logN = config[Self.logN]
+        loginRate = BucketRate(burst: config[Self.loginBurst], every: config[Self.loginInterval])
+        accountLoginRate = BucketRate(
+            burst: config[Self.accountBurst], every: config[Self.accountInterval])
+        resumeWindow = config[Self.resumeWindow]
+        emptyGrace = config[Self.emptyGrace]
+        visitors = config[Self.visitors]
+        testing = config[ProcessSettings.testing]
+        guard let tags = TagSet(config[Self.defaultTags]) else {
+            throw .refused(Self.defaultTags, in: config, accepted: TagSet.expectation)
+        }
+        defaultTags = tags
+        let isPublic = !NetworkRange.notPublic.contains { $0.contains(listen.ip) }
+        if isPublic || listen.ip.isUnspecified, !config[ProcessSettings.insecure] {
+            throw .refused(
+                Self.listen, in: config,
+                accepted: "a loopback or private address, for Eta is no place for strangers, or "
+                    + "set insecure if a firewall keeps them out")
+        }
+        if testing, !listen.ip.isLoopback {
+            throw .refused(Self.listen, in: config, accepted: "a loopback address while testing")
+        }
+        if !testing, !PasswordHash.logNRange.contains(logN) {
+            throw .refused(
+                Self.logN, in: config, accepted: "at least \(PasswordHash.logNRange.lowerBound)")
+        }
+    }
+}
+
+extension IPAddress {
+    /// Whether it means every address of the machine.
+    fileprivate var isUnspecified: Bool { description == "0.0.0.0" || description == "::" }
+}
+
+extension SettingKind where Value == ServerTitle {
+    fileprivate static let serverTitle = SettingKind(
+        "title", accepted: ServerTitle.expectation
+    ) { ServerTitle($0) }
+}
+
+extension SettingKind where Value == Username {
+    fileprivate static let username = SettingKind(
+        "username", accepted: Username.expectation
+    ) { Username($0) }
+}
+
+extension SettingKind where Value == Tag {
+    fileprivate static let userTag = SettingKind(
+        "tag", accepted: "a tag of users, \(Tag.expectation)"
+    ) { text in
+        Tag(text).flatMap { TagRules.user.knows($0) ? $0 : nil }
+    }
+}

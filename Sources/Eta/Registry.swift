@@ -1,0 +1,76 @@
+import API
+import Base
+import Crypto
+import Domain
+import HTTP
+import Net
+import Runtime
+import Storage
+
+/// Eta put together: what the features stand on, and which feature answers which endpoint.
+public final class Registry: Sendable {
+    /// What an operator set.
+    public let settings: EtaSettings
+    /// The outside.
+    public let ambient: Ambient
+    /// Who this node is.
+    public let node: Node
+    /// Everything but files.
+    public let database: Database
+    /// Files by their hash.
+    public let files: FileStore
+    /// How every Reil is told of what changed.
+    public let pushes: Pushes
+    /// The Ins that are linked.
+    public let roster: InsRoster
+    /// Hashes passwords and compares them.
+    public let passwords: Passwords
+    /// What is done again and again.
+    let sweeper: Sweeper
+    private let lock: DataFolderLock
+
+    /// Opens the data folder, and makes in it what is missing.
+    public init(_ settings: EtaSettings, on group: EventLoopGroup) async throws {
+        let ambient = group.ambient
+        self.settings = settings
+        self.ambient = ambient
+        lock = try DataFolder.lock(settings)
+        let keys = try NodeKeys.open(settings, ambient)
+        database = try DataFolder.database(settings, ambient)
+        files = try DataFolder.files(settings, ambient)
+        node = try await NodeStore.open(database, settings, keys, ambient)
+        try await InsStore.makeLocal(database, settings, ambient)
+        pushes = Pushes(ambient: ambient)
+        roster = InsRoster()
+        passwords = Passwords(logN: settings.logN, threads: group.loops.count)
+        sweeper = Sweeper(ambient, on: group.loops[0])
+    }
+
+    /// The endpoints of this role, each bound to the feature that answers it.
+    public func makeRouter() -> Router {
+        let gate = Gate([
+            StatementCheck(key: node.keys.cluster, clock: ambient.clock), AuthoriseCheck(),
+        ])
+        var router = Router(gate: gate, ambient: ambient)
+        bindSessions(&router)
+        bindUsers(&router)
+        bindWorlds(&router)
+        bindAssets(&router)
+        bindInstances(&router)
+        bindChallenges(&router)
+        bindIntegrity(&router)
+        bindNodes(&router)
+        bindLink(&router)
+        let missing = router.missing(of: Self.endpoints)
+        ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))
+        for endpoint in missing {
+            ambient.log.warning("endpoint without a method", .text("endpoint", endpoint))
+        }
+        return router
+    }
+
+    /// What this role has to answer.
+    static var endpoints: [EndpointFacts] {
+        AllEndpoints.all.filter { $0.servedBy == .eta } + RegistryAPI.all
+    }
+}
