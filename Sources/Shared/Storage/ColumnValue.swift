@@ -1,7 +1,7 @@
 import Base
 
 /// What SQLite can keep in a column or take as an argument.
-public enum SQLValue: Sendable, Equatable {
+@frozen public enum SQLValue: Sendable, Equatable {
     case null
     case integer(Int64)
     case real(Double)
@@ -42,10 +42,10 @@ extension Optional: RowDecodable where Wrapped: ColumnValue {}
 
 extension Optional: ColumnValue where Wrapped: ColumnValue {
     /// Nil is NULL.
-    public var stored: SQLValue { self?.stored ?? .null }
+    @inlinable public var stored: SQLValue { self?.stored ?? .null }
     /// NULL is nil.
-    public init?(stored: SQLValue) {
-        if stored == .null {
+    @inlinable public init?(stored: SQLValue) {
+        if case .null = stored {
             self = .none
         } else if let value = Wrapped(stored: stored) {
             self = .some(value)

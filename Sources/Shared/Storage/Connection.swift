@@ -33,7 +33,10 @@ import Glibc
     /// How long another process (a subcommand of the same node) may hold the database.
     private static let busyMilliseconds: Int32 = 5_000
 
+    private static let isConfigured = reileta_sqlite_configure() == SQLITE_OK
+
     init(path: String, for purpose: Purpose) throws(DatabaseError) {
+        precondition(Self.isConfigured, "SQLite was in use before it was configured")
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
         let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)

@@ -15,6 +15,22 @@ extension ColumnValue where Self: TextScalar {
     }
 }
 
+extension ColumnValue where Self: NumberScalar {
+    /// An INTEGER.
+    public var stored: SQLValue { .integer(number) }
+    /// An INTEGER in range.
+    public init?(stored: SQLValue) {
+        guard case .integer(let number) = stored else { return nil }
+        self.init(number)
+    }
+}
+
+extension Capacity: ColumnValue {}
+extension FileSize: ColumnValue {}
+extension UserStatus: ColumnValue {}
+extension PlayerRole: ColumnValue {}
+extension ChallengeState: ColumnValue {}
+extension Tag: ColumnValue {}
 extension Username: ColumnValue {}
 extension DisplayName: ColumnValue {}
 extension Description: ColumnValue {}
@@ -42,6 +58,22 @@ extension ID: ColumnValue {
     public init?(stored: SQLValue) {
         guard case .blob(let bytes) = stored else { return nil }
         self.init(bytes: bytes)
+    }
+}
+
+extension TagSet: ColumnValue {
+    /// A TEXT of the tags, each with a blank before and after it: whether one is among them is
+    /// `instr(tags, ' game:chess ')`.
+    public var stored: SQLValue {
+        .text(tags.isEmpty ? "" : " " + tags.map(\.text).joined(separator: " ") + " ")
+    }
+    /// A TEXT of the tags.
+    public init?(stored: SQLValue) {
+        guard case .text(let text) = stored else { return nil }
+        let words = text.split(separator: " ")
+        let tags = words.compactMap { Tag(String($0)) }
+        guard tags.count == words.count else { return nil }
+        self.init(tags)
     }
 }
 

@@ -132,21 +132,31 @@ public struct Row: ~Copyable {
     init(_ statement: Statement) { self.statement = statement }
 
     /// The value of the column at `position`, which the statement calls `name`.
+    ///
+    /// Inlined, for a generic call across modules looks its types up anew for each column.
+    @inlinable
     public func value<Value: ColumnValue>(
         _ position: Int, _ name: StaticString, as: Value.Type = Value.self
     ) throws(DatabaseError) -> Value {
-        try statement.verify(position, name)
-        guard let value = Value(stored: statement.value(position)) else {
-            throw .unexpectedValue(column: name.description, sql: statement.sql.text)
-        }
-        return value
+        if let value = Value(stored: try stored(position, name)) { return value }
+        throw unexpected(position)
     }
 
     /// The value of the first column, whatever its name.
     func first<Value: ColumnValue>(as: Value.Type) throws(DatabaseError) -> Value {
-        guard let value = Value(stored: statement.value(0)) else {
-            throw .unexpectedValue(column: statement.name(0) ?? "0", sql: statement.sql.text)
-        }
-        return value
+        if let value = Value(stored: statement.value(0)) { return value }
+        throw unexpected(0)
+    }
+
+    @usableFromInline
+    func stored(_ position: Int, _ name: StaticString) throws(DatabaseError) -> SQLValue {
+        try statement.verify(position, name)
+        return statement.value(position)
+    }
+
+    @usableFromInline
+    func unexpected(_ position: Int) -> DatabaseError {
+        .unexpectedValue(
+            column: statement.name(position) ?? "\(position)", sql: statement.sql.text)
     }
 }
