@@ -70,3 +70,11 @@ let package = Package(
             path: "Tests/ProcessTests", swiftSettings: strict),
     ]
 )
+
+// libFuzzer brings a `main` of its own: this target is there only when `./cluster/test fuzz` asks.
+if Context.environment["REILETA_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Support"], path: "Tests/Fuzz",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

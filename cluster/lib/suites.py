@@ -99,7 +99,7 @@ def read_swift_testing(text: str) -> tuple:
         elif (found := FAILED.search(line)) and "Test case" not in line:
             failed.append(found["name"])
         elif found := SKIPPED.search(line):
-            skipped.append((found["name"], found["why"] or "no reason given"))
+            skipped.append((found["name"], (found["why"] or "no reason given").replace("skipped: ", "")))
     return max(count - len(failed) - len(skipped), 0), failed, skipped, ended
 
 
@@ -242,6 +242,7 @@ def sanitized(sanitizer: str) -> list:
     flags = build_flags(sanitizer)
     reports = ROOT / ".build" / f"{sanitizer}-reports"
     options = f"log_path={reports}/report halt_on_error=0"
+    # Leaks are not looked for: the runtime keeps what it once made until the process ends.
     environment = {"ASAN_OPTIONS": options + " detect_leaks=0", "TSAN_OPTIONS": options,
                    "REILETA_BINARIES": str(prepare.binaries("debug", ROOT / ".build" / sanitizer))}
 
@@ -265,6 +266,61 @@ def sanitized(sanitizer: str) -> list:
     if sanitizer == "tsan":
         parts.append(Part("processes", swift_tests("tsan processes", "ProcessTests", flags, environment), ("build",)))
     return parts + [Part("reports", no_reports, ("build",))]
+
+
+def fuzz(options) -> list:
+    """libFuzzer and the address sanitizer over each parser and machine, one process per core."""
+    scratch, corpora, findings = (ROOT / ".build" / name for name in ("fuzz", "fuzz-corpus", "fuzz-findings"))
+    program = scratch / "release" / "Fuzz"
+    cores = os.cpu_count() or 1
+
+    def start(target: str, seconds: int) -> subprocess.Popen:
+        corpus, found, log = corpora / target, findings / target, LOGS / f"fuzz-{target}.log"
+        for folder in (corpus, found, LOGS):
+            folder.mkdir(parents=True, exist_ok=True)
+        return subprocess.Popen(
+            [str(program), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=3000", "-max_len=65536",
+             f"-artifact_prefix={found}/", str(corpus)], stdin=subprocess.DEVNULL, stdout=open(log, "w"),
+            stderr=subprocess.STDOUT, env={**os.environ, **QUIET_CRASH, "FUZZ_TARGET": target,
+                                           "FUZZ_SAMPLES": str(corpus), "ASAN_OPTIONS": "detect_leaks=0"})
+
+    def canary(tally: Tally) -> str:
+        shutil.rmtree(corpora / "canary", ignore_errors=True)
+        if start("canary", 120).wait() != 0:
+            tally.passed += 1
+            return "found"
+        tally.failed += 1
+        tally.failures.append("fuzz: the canary was not found, so neither would anything else be")
+        return "NOT FOUND"
+
+    def run(tally: Tally) -> str:
+        if options.target:
+            targets = [options.target] * cores
+        else:
+            targets = subprocess.run([str(program)], text=True, stdout=subprocess.PIPE,
+                                     env={**os.environ, "FUZZ_TARGET": "list"}).stdout.split()
+        seconds = int(options.minutes * 60 * cores / len(targets))
+        waiting, running = list(targets), []
+        while waiting or running:
+            while waiting and len(running) < cores:
+                target = waiting.pop(0)
+                running.append((target, start(target, seconds)))
+            time.sleep(0.2)
+            for target, process in [each for each in running if each[1].poll() is not None]:
+                running.remove((target, process))
+                if process.returncode == 0:
+                    tally.passed += 1
+                else:
+                    tally.failed += 1
+                    tally.failures.append(f"fuzz: {target}, see {findings / target} and {LOGS}/fuzz-{target}.log\n"
+                                          + tail((LOGS / f"fuzz-{target}.log").read_text(errors="replace"), 12))
+        return f"{len(targets)} runs of {seconds} s"
+
+    build = command_part("fuzz build", [
+        "swift", "build", "-c", "release", "--product", "Fuzz", "--scratch-path", scratch,
+        # The first tells the build, which then leaves `main` to libFuzzer; of two the compiler takes the last.
+        "--sanitize=fuzzer", "-Xswiftc", "-sanitize=fuzzer,address"], {"REILETA_FUZZ": "1"})
+    return [Part("build", build), Part("canary", canary, ("build",)), Part("targets", run, ("build", "canary"))]
 
 
 def release(tally: Tally) -> str:
@@ -300,6 +356,8 @@ HEAVY = {
              lambda options: sanitized("asan")),
     "tsan": ("the units and the processes under the thread sanitizer", "15 min, 4 GB of disk",
              lambda options: sanitized("tsan")),
+    "fuzz": ("libFuzzer and the address sanitizer over each parser and machine, or one: fuzz [TARGET] [--minutes 60]",
+             "the minutes told, 1 GB of disk", fuzz),
     "main-job": ("the demo ten times in a row, then after a kill -9 of each process in turn; plain and --secure",
                  "4 min", lambda options: [
                      Part("release", release),
@@ -354,6 +412,8 @@ def main() -> int:
                     "own,\nso it may run while a cluster is up. The last line is `N passed, N failed, N skipped`.",
         epilog="suites:\n" + list_suites())
     parser.add_argument("suite", nargs="?", metavar="SUITE")
+    parser.add_argument("target", nargs="?", metavar="TARGET", help="fuzz: this one alone")
+    parser.add_argument("--minutes", type=float, default=60, metavar="M", help="fuzz: how long in all (60)")
     parser.add_argument("--list", action="store_true", help="tell the suites, what they need and how long they take")
     parser.add_argument("--times", type=int, default=10, metavar="N", help="main-job: repetitions (10)")
     options = parser.parse_args()
@@ -380,7 +440,8 @@ def main() -> int:
     prepare.check_swift()
     run_parts(parts, tally)
     if options.suite in HEAVY:
-        remember(options.suite, str(options.times) if options.suite == "main-job" else "", tally)
+        size = {"main-job": f"{options.times} times", "fuzz": f"{options.target or 'all'}, {options.minutes:g} min"}
+        remember(options.suite, size.get(options.suite, ""), tally)
     for failure in tally.failures:
         say(f"\nfailed · {failure}")
     say(f"\n{time.monotonic() - began:.0f} s in all")

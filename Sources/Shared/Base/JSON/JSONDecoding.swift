@@ -176,31 +176,6 @@ private struct KeyedTree<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func decodeNil(forKey key: Key) throws -> Bool { object[key.stringValue]?.isNull ?? true }
 
     func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
-        try other(type, key)
-    }
-
-    // The common types once more, without the casts that the generic method needs.
-    func decode(_ type: String.Type, forKey key: Key) throws -> String {
-        try String.read(object[key.stringValue] ?? .null) ?? other(type, key)
-    }
-
-    func decode(_ type: Int.Type, forKey key: Key) throws -> Int {
-        try Int.read(object[key.stringValue] ?? .null) ?? other(type, key)
-    }
-
-    func decode(_ type: Int64.Type, forKey key: Key) throws -> Int64 {
-        try Int64.read(object[key.stringValue] ?? .null) ?? other(type, key)
-    }
-
-    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool {
-        try Bool.read(object[key.stringValue] ?? .null) ?? other(type, key)
-    }
-
-    func decode(_ type: Double.Type, forKey key: Key) throws -> Double {
-        try Double.read(object[key.stringValue] ?? .null) ?? other(type, key)
-    }
-
-    private func other<T: Decodable>(_ type: T.Type, _ key: Key) throws -> T {
         let name = key.stringValue
         guard let value = object[name] else { return try decoder.missing(type, name) }
         return try decoder.child(type, value, .key(name))

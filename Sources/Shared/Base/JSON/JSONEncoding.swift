@@ -38,39 +38,41 @@ final class EncodingState {
         out.beginJSON(key)
     }
 
-    // The common types have overloads here and in the containers: in generic code that the
-    // compiler cannot specialise, finding out what a value is costs more than writing it.
-
-    func write(_ text: String) { out.append(jsonString: text) }
-    func write(_ number: Int) { out.append(decimal: number) }
-    func write(_ number: Int64) { out.append(decimal: number) }
-    func write(_ flag: Bool) { out.append(json: flag) }
-    func write(_ number: Double) { out.append(json: number) }
-
-    /// Writes any value.
-    func write<T: Encodable>(_ value: T) throws {
+    /// Writes any value. The comparisons are settled by the compiler where the type is known, and
+    /// cost less than a container where it is not.
+    @inline(__always) func write<T: Encodable>(_ value: T) throws {
         if T.self == String.self, let text = value as? String {
-            write(text)
+            out.append(jsonString: text)
         } else if T.self == Int.self, let number = value as? Int {
-            write(number)
+            out.append(decimal: number)
+        } else if T.self == Bool.self, let flag = value as? Bool {
+            out.append(json: flag)
+        } else if T.self == Int64.self, let number = value as? Int64 {
+            out.append(decimal: number)
         } else if T.self == Double.self, let number = value as? Double {
-            write(number)
-        } else if scalar(T.self) != nil {
-            writeScalar(value)
+            out.append(json: number)
+        } else if T.self == Float.self, let number = value as? Float {
+            out.append(json: number)
         } else {
+            try writeOther(value)
+        }
+    }
+
+    private func writeOther<T: Encodable>(_ value: T) throws {
+        switch value {
+        case let number as UInt64 where T.self == UInt64.self: out.append(decimal: number)
+        case let number as UInt32 where T.self == UInt32.self: out.append(decimal: number)
+        case let number as UInt16 where T.self == UInt16.self: out.append(decimal: number)
+        case let number as UInt8 where T.self == UInt8.self: out.append(decimal: number)
+        case let number as UInt where T.self == UInt.self: out.append(decimal: number)
+        case let number as Int32 where T.self == Int32.self: out.append(decimal: number)
+        case let number as Int16 where T.self == Int16.self: out.append(decimal: number)
+        case let number as Int8 where T.self == Int8.self: out.append(decimal: number)
+        default:
             let (start, outer) = (out.count, depth)
             try value.encode(to: StreamEncoder(state: self, depth: outer))
             close(to: outer)
             if out.count == start { out.append("{}" as StaticString) }
-        }
-    }
-
-    private func writeScalar<T>(_ value: T) {
-        switch value {
-        case let flag as Bool: write(flag)
-        case let number as Float: out.append(json: number)
-        case let number as any FixedWidthInteger: out.append(decimal: number)
-        default: preconditionFailure("\(T.self) is no scalar")
         }
     }
 }
@@ -98,15 +100,9 @@ struct StreamEncoder: Encoder, SingleValueEncodingContainer {
     func encodeNil() throws { state.out.append("null" as StaticString) }
 
     func encode<T: Encodable>(_ value: T) throws { try state.write(value) }
-
-    func encode(_ value: String) { state.write(value) }
-    func encode(_ value: Int) { state.write(value) }
-    func encode(_ value: Int64) { state.write(value) }
-    func encode(_ value: Bool) { state.write(value) }
-    func encode(_ value: Double) { state.write(value) }
 }
 
-// One generic method stands for the other overloads that the protocols ask for.
+// One generic method stands for all the overloads that the protocols ask for.
 
 private struct KeyedStream<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let state: EncodingState
@@ -124,33 +120,8 @@ private struct KeyedStream<Key: CodingKey>: KeyedEncodingContainerProtocol {
         try state.write(value)
     }
 
-    func encode(_ value: String, forKey key: Key) {
-        state.begin(key.stringValue, depth)
-        state.write(value)
-    }
-
-    func encode(_ value: Int, forKey key: Key) {
-        state.begin(key.stringValue, depth)
-        state.write(value)
-    }
-
-    func encode(_ value: Int64, forKey key: Key) {
-        state.begin(key.stringValue, depth)
-        state.write(value)
-    }
-
-    func encode(_ value: Bool, forKey key: Key) {
-        state.begin(key.stringValue, depth)
-        state.write(value)
-    }
-
-    func encode(_ value: Double, forKey key: Key) {
-        state.begin(key.stringValue, depth)
-        state.write(value)
-    }
-
     /// A key whose value is nil is written too, so that an object's shape is always the same.
-    private func write<T: Encodable>(orNull value: T?, _ key: Key) throws {
+    @inline(__always) private func write<T: Encodable>(orNull value: T?, _ key: Key) throws {
         if let value { try encode(value, forKey: key) } else { try encodeNil(forKey: key) }
     }
 
@@ -159,30 +130,20 @@ private struct KeyedStream<Key: CodingKey>: KeyedEncodingContainerProtocol {
     }
 
     // These have default implementations that leave nil out, before which no generic one goes.
-    func encodeIfPresent(_ value: String?, forKey key: Key) throws {
-        if let value { encode(value, forKey: key) } else { try encodeNil(forKey: key) }
-    }
-    func encodeIfPresent(_ value: Bool?, forKey key: Key) throws {
-        if let value { encode(value, forKey: key) } else { try encodeNil(forKey: key) }
-    }
-    func encodeIfPresent(_ value: Int?, forKey key: Key) throws {
-        if let value { encode(value, forKey: key) } else { try encodeNil(forKey: key) }
-    }
+    func encodeIfPresent(_ value: String?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Bool?, forKey key: Key) throws { try write(orNull: value, key) }
+    func encodeIfPresent(_ value: Int?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: Int8?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: Int16?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: Int32?, forKey key: Key) throws { try write(orNull: value, key) }
-    func encodeIfPresent(_ value: Int64?, forKey key: Key) throws {
-        if let value { encode(value, forKey: key) } else { try encodeNil(forKey: key) }
-    }
+    func encodeIfPresent(_ value: Int64?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: UInt?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: UInt8?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: UInt16?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: UInt32?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: UInt64?, forKey key: Key) throws { try write(orNull: value, key) }
     func encodeIfPresent(_ value: Float?, forKey key: Key) throws { try write(orNull: value, key) }
-    func encodeIfPresent(_ value: Double?, forKey key: Key) throws {
-        if let value { encode(value, forKey: key) } else { try encodeNil(forKey: key) }
-    }
+    func encodeIfPresent(_ value: Double?, forKey key: Key) throws { try write(orNull: value, key) }
 
     func nestedContainer<NestedKey: CodingKey>(
         keyedBy keyType: NestedKey.Type, forKey key: Key

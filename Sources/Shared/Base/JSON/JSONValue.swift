@@ -90,9 +90,11 @@ public struct JSONObject: Sendable {
     ///
     /// Looked up one by one, which is the fastest for the few members that objects have.
     public subscript(key: String) -> JSONValue? {
-        get { index(of: key).map { members[$0].value } }
+        get {
+            members.first { JSONKey($0.key) == JSONKey(key) }?.value
+        }
         set {
-            let index = index(of: key)
+            let index = members.firstIndex { JSONKey($0.key) == JSONKey(key) }
             switch (index, newValue) {
             case (let index?, let value?): members[index].value = value
             case (let index?, nil): members.remove(at: index)
@@ -100,12 +102,6 @@ public struct JSONObject: Sendable {
             case (nil, nil): break
             }
         }
-    }
-
-    /// By index, since going through the members themselves would retain each.
-    private func index(of key: String) -> Int? {
-        let key = JSONKey(key)
-        return members.indices.first { JSONKey(members[$0].key) == key }
     }
 }
 
