@@ -14,6 +14,8 @@ public struct Passage: Sendable {
     public var client: IPAddress
     /// The id that the request carries through all roles, as far as it has one yet.
     public var requestID: String?
+    /// Whether the credential came in a way that works and is not to be used any more.
+    public var isDeprecated = false
     /// Path and query without credentials, where the query held one.
     public var cleanTarget: [UInt8]?
 

@@ -132,7 +132,9 @@ public struct Router: Sendable, Responder {
         var passage = Passage(request: request, endpoint: bound.facts)
         do throws(APIError) {
             try await gate.pass(&passage)
-            return try await answer(bound, match, passage)
+            var response = try await answer(bound, match, passage)
+            if passage.isDeprecated { response.fields.append(.deprecation, "true") }
+            return response
         } catch {
             return Answers.failure(error, of: request, ambient, target: passage.cleanTarget)
         }

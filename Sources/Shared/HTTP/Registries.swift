@@ -262,6 +262,8 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let signature = FieldName(known: "Signature")
     /// Signature-Input, RFC 9421
     public static let signatureInput = FieldName(known: "Signature-Input")
+    /// Strict-Transport-Security
+    public static let strictTransportSecurity = FieldName(known: "Strict-Transport-Security")
     /// Trailer
     public static let trailer = FieldName(known: "Trailer")
     /// Transfer-Encoding

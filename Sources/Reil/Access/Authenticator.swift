@@ -1,0 +1,217 @@
+import API
+import Base
+import Crypto
+import Domain
+import HTTP
+
+/// From a credential to the caller: its form, its marker, the cache, Eta.
+public final class Authenticator: GateCheck {
+    /// What is printed at start.
+    public let name = "authenticate"
+    private let eta: EtaLink
+    private let cache: TokenCache
+    private let ambient: Ambient
+    private let proxies: [NetworkRange]
+
+    /// An authenticator that asks `eta` for what `cache` does not know.
+    init(eta: EtaLink, cache: TokenCache, proxies: [NetworkRange], ambient: Ambient) {
+        self.eta = eta
+        self.cache = cache
+        self.proxies = proxies
+        self.ambient = ambient
+    }
+
+    /// Finds out who calls.
+    ///
+    /// - Throws: 3 for a dead credential, 54 for one of another kind than the marker says, 70 while
+    ///   Eta cannot be asked.
+    public func check(_ passage: inout Passage) async throws(APIError) {
+        let head = passage.request.head
+        passage.client = ForwardedClient.address(of: passage.request, trusting: proxies)
+        let found = try CredentialFinder.find(in: head)
+        passage.cleanTarget = found.cleanTarget
+        passage.isDeprecated = found.isDeprecated
+        guard passage.endpoint.credentials == .checked, let credential = found.credential else {
+            return
+        }
+        passage.caller = try await resolve(
+            credential.form, credential.token, on: passage.request.loop
+        ).caller
+    }
+
+    /// What a credential says now.
+    func resolve(
+        _ form: CredentialForm, _ token: [UInt8], on loop: any LoopExecutor
+    ) async throws(APIError) -> TokenCache.Entry {
+        guard eta.hasLease else {
+            throw .overloaded(context: "a credential cannot be checked without Eta")
+        }
+        let digest = SHA256.hash(token)
+        // More than one revocation between question and answer is bad luck; three are a flood.
+        for _ in 0..<3 {
+            let time = ambient.clock.timestamp()
+            switch cache.find(digest, at: time, now: ambient.clock.now()) {
+            case .known(let entry): return entry
+            case .refused: throw APIError(.userNotLogged)
+            case .ask(let revocations):
+                let entry = try await ask(form, token, digest, time, on: loop)
+                if cache.keep(entry, of: digest, asked: revocations) { return entry }
+            }
+        }
+        throw .overloaded(context: "credentials are revoked faster than they can be checked")
+    }
+
+    private func ask(
+        _ form: CredentialForm, _ token: [UInt8], _ digest: SHA256Digest, _ time: Timestamp,
+        on loop: any LoopExecutor
+    ) async throws(APIError) -> TokenCache.Entry {
+        if form == .access {
+            do throws(JWTError) {
+                _ = try JWT.verify(token, keys: eta.accessKeys, now: time)
+            } catch {
+                throw APIError(.userNotLogged)
+            }
+        }
+        let query = RegistryAPI.CredentialQuery(
+            form: form.word, token: String(decoding: token, as: UTF8.self))
+        do throws(APIError) {
+            return try await eta.call(RegistryAPI.resolve, query, on: loop)
+        } catch {
+            if error.code == .userNotLogged {
+                cache.keepUnknown(digest, now: ambient.clock.now())
+            }
+            throw error
+        }
+    }
+}
+
+extension CredentialForm {
+    /// The word for Eta.
+    var word: String {
+        switch self {
+        case .access: "access"
+        case .server: "server"
+        case .integrity: "integrity"
+        case .ins: "ins"
+        case .service: "service"
+        }
+    }
+}
+
+/// Where a request holds its credential, docs/client §2.
+enum CredentialFinder {
+    struct Found {
+        var credential: (form: CredentialForm, token: [UInt8])?
+        var cleanTarget: [UInt8]?
+        var isDeprecated = false
+    }
+
+    private static let bearer = Array("bearer ".utf8)
+
+    static func find(in head: RequestHead) throws(APIError) -> Found {
+        var found = Found()
+        var fromQuery: (name: String, value: String)?
+        if let query = head.query, query.count >= 6, mayHoldCredential(query) {
+            (fromQuery, found.cleanTarget) = clean(head, query)
+        }
+        if let field = head.field(.authorization) {
+            let token = strip(field)
+            found.credential = try credential(token, marker: marker(of: head))
+        } else if let (name, value) = fromQuery {
+            found.isDeprecated = name != "token"
+            let marker: Marker? =
+                switch name {
+                case "authuser", "integrityuser": .user
+                case "authserver": .server
+                default: nil
+                }
+            found.credential = try credential(Array(value.utf8)[...], marker: marker)
+        }
+        return found
+    }
+
+    private enum Marker { case user, server }
+
+    private static func marker(of head: RequestHead) -> Marker? {
+        guard let agent = head.text(.userAgent) else { return nil }
+        if agent.contains("AVR(User)") { return .user }
+        if agent.contains("AVR(Server)") { return .server }
+        return nil
+    }
+
+    private static func credential(
+        _ token: ArraySlice<UInt8>, marker: Marker?
+    ) throws(APIError) -> (CredentialForm, [UInt8]) {
+        guard let form = CredentialForm.detect(token) else { throw APIError(.userNotLogged) }
+        switch (form, marker) {
+        case (.access, .server), (.integrity, .server), (.server, .user):
+            throw APIError(.wrongCredential)
+        case _: return (form, Array(token))
+        }
+    }
+
+    /// The value without `Bearer `, which older clients leave out.
+    private static func strip(_ field: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        guard field.count > bearer.count else { return field }
+        for (index, letter) in bearer.enumerated()
+        where field[field.startIndex + index] | 32 != letter {
+            return field
+        }
+        return field.dropFirst(bearer.count).drop { $0 == UInt8(ascii: " ") }
+    }
+
+    private static func mayHoldCredential(_ query: ArraySlice<UInt8>) -> Bool {
+        query.split(separator: UInt8(ascii: "&")).contains { pair in
+            guard let name = name(of: pair) else { return false }
+            return CredentialField.names.contains(name)
+        }
+    }
+
+    private static func name(of pair: ArraySlice<UInt8>) -> String? {
+        Percent.decode(pair.prefix { $0 != UInt8(ascii: "=") }, plusIsSpace: true)
+    }
+
+    /// The first credential of the query, and the target without any.
+    private static func clean(
+        _ head: RequestHead, _ query: ArraySlice<UInt8>
+    ) -> ((String, String)?, [UInt8]) {
+        var credential: (String, String)?
+        var kept: [ArraySlice<UInt8>] = []
+        for pair in query.split(separator: UInt8(ascii: "&")) {
+            guard let name = name(of: pair), CredentialField.names.contains(name) else {
+                kept.append(pair)
+                continue
+            }
+            let value = pair.drop { $0 != UInt8(ascii: "=") }.dropFirst()
+            if credential == nil, let text = Percent.decode(value, plusIsSpace: true) {
+                credential = (name, text)
+            }
+        }
+        var target = Array(head.path)
+        for (index, pair) in kept.enumerated() {
+            target.append(UInt8(ascii: index == 0 ? "?" : "&"))
+            target.append(contentsOf: pair)
+        }
+        return (credential, target)
+    }
+}
+
+/// The client's own address where a proxy that is trusted passes it on.
+enum ForwardedClient {
+    static func address(of request: Request, trusting proxies: [NetworkRange]) -> IPAddress {
+        guard !proxies.isEmpty, isTrusted(request.client, proxies) else { return request.client }
+        var client = request.client
+        for entry in request.head.list(.xForwardedFor).reversed() {
+            guard let address = IPAddress(String(decoding: entry, as: UTF8.self)) else {
+                return client
+            }
+            client = address
+            if !isTrusted(address, proxies) { return client }
+        }
+        return client
+    }
+
+    private static func isTrusted(_ address: IPAddress, _ proxies: [NetworkRange]) -> Bool {
+        proxies.contains { $0.contains(address) }
+    }
+}

@@ -1,0 +1,140 @@
+import API
+import Base
+import Domain
+import HTTP
+import Runtime
+
+/// How often one class of request may come: a bucket of `burst` tokens that refills evenly.
+public struct Rate: Sendable {
+    /// Tokens in a full bucket.
+    public let burst: Int
+    /// How long one token takes to come back.
+    public let interval: Duration
+
+    /// That many at once, and one more each `interval`.
+    public init(burst: Int, every interval: Duration) {
+        self.burst = burst
+        self.interval = interval
+    }
+}
+
+/// The rates of `docs/client` by class.
+public struct RateLimits: Sendable {
+    let ordinary: Rate
+    let server: Rate
+    let register: Rate
+    let challenge: Rate
+    let upload: Rate
+    let create: Rate
+    let meeting: Rate
+
+    init(_ config: ConfigReader) {
+        func over(_ period: Duration, _ setting: Setting<Int>) -> Rate {
+            Rate(burst: config[setting], every: period / config[setting])
+        }
+        ordinary = Rate(
+            burst: config[ReilSettings.ordinaryBurst],
+            every: .seconds(1) / config[ReilSettings.ordinaryRate])
+        server = Rate(
+            burst: config[ReilSettings.serverBurst],
+            every: .seconds(1) / config[ReilSettings.serverRate])
+        register = over(.seconds(1_800), ReilSettings.registerBurst)
+        challenge = over(.seconds(60), ReilSettings.challengeBurst)
+        upload = over(.seconds(1_800), ReilSettings.uploadBurst)
+        create = over(.seconds(600), ReilSettings.createBurst)
+        meeting = over(.seconds(60), ReilSettings.meetingBurst)
+    }
+
+    func rate(of rate: RateClass) -> Rate {
+        switch rate {
+        case .register: register
+        case .challenge: challenge
+        case .upload: upload
+        case .create: create
+        case .meeting: meeting
+        case .ordinary: ordinary
+        }
+    }
+}
+
+/// Counts requests by who makes them. A bucket is one number: the moment at which it is full.
+public final class RateLimiter: GateCheck {
+    /// Whose requests are counted together.
+    private enum Counted: Hashable {
+        case address(IPAddress)
+        case user(UserID)
+        case visitor(UserReference)
+        case server(ServerAddress)
+    }
+
+    private struct Key: Hashable {
+        let counted: Counted
+        let rate: RateClass
+    }
+
+    /// Buckets kept at the most; full ones are forgotten first, then all: a flood of addresses
+    /// may win a fresh burst for some, and never memory.
+    private static let bucketLimit = 200_000
+
+    /// What is printed at start.
+    public let name = "rate"
+    private let limits: RateLimits
+    private let exempt: [NetworkRange]
+    private let clock: any ClockSource
+    private let shards = (0..<16).map { _ in Lock<[Key: Instant]>([:]) }
+
+    /// A limiter by `limits` that leaves `exempt` networks alone.
+    public init(limits: RateLimits, exempt: [NetworkRange], clock: any ClockSource) {
+        self.limits = limits
+        self.exempt = exempt
+        self.clock = clock
+    }
+
+    /// Counts the request.
+    ///
+    /// - Throws: 55 with the time after which one more may come.
+    public func check(_ passage: inout Passage) async throws(APIError) {
+        let client = passage.client
+        if exempt.contains(where: { $0.contains(client) }) { return }
+        let counted: Counted
+        switch passage.caller {
+        case .user(let user): counted = .user(user.id)
+        case .visitor(let visitor): counted = .visitor(visitor.user)
+        case .server(let server): counted = .server(server)
+        case .nobody, .ins, .gateway: counted = .address(client.rateUnit)
+        }
+        let rate = passage.endpoint.rate
+        let byAddress = rate == .register || rate == .challenge
+        try count(
+            Key(counted: byAddress ? .address(client.rateUnit) : counted, rate: rate),
+            passage.caller.server != nil && rate == .ordinary
+                ? limits.server : limits.rate(of: rate))
+    }
+
+    private func count(_ key: Key, _ rate: Rate) throws(APIError) {
+        let now = clock.now()
+        let shard = shards[abs(key.hashValue % shards.count)]
+        let wait: Duration? = shard.withLock { buckets in
+            let full = max(buckets[key] ?? now, now) + rate.interval
+            let excess = (full - now) - rate.interval * rate.burst
+            if excess > .zero { return excess }
+            if buckets.count >= Self.bucketLimit / shards.count {
+                buckets = buckets.filter { $0.value > now }
+                if buckets.count >= Self.bucketLimit / shards.count { buckets = [:] }
+            }
+            buckets[key] = full
+            return nil
+        }
+        if let wait { throw .tooManyRequests(retryAfter: wait) }
+    }
+}
+
+extension IPAddress {
+    /// What counts as one client: an address of version 4, the /64 of one of version 6.
+    var rateUnit: IPAddress {
+        switch unmapped {
+        case .v4(let address): .v4(address)
+        case .v6(let high, _): .v6(high: high, low: 0)
+        }
+    }
+}

@@ -1,0 +1,502 @@
+import API
+import Base
+import Crypto
+import Domain
+import HTTP
+import Net
+import Runtime
+import Synchronization
+
+/// Hears what Eta tells over the registry link, in order, on the link's loop.
+protocol RegistryObserver: Sendable {
+    /// The link stands (again): all that was remembered before is void.
+    func welcomed(_ welcome: Welcome)
+    /// A push; it is acknowledged once all observers have returned.
+    func received(_ push: RegistryPush)
+    /// The link is gone; what was learnt stays true until the lease ends.
+    func etaLost()
+}
+
+/// All that Reil has to do with Eta: calls on kept connections, requests passed on, and the
+/// registry link with its lease.
+final class EtaLink: Component {
+    let name = "eta link"
+    private let upstream: Upstream
+    private let client: HTTPClient
+    private let ambient: Ambient
+    private let loop: EventLoop
+    private let statements: StatementBook
+    private let requestPrefix: String
+    private let ownRun: String
+    private let state = Lock(State())
+    /// When the lease ends, on the monotonic clock in nanoseconds; read by every request.
+    private let leaseEnd = Atomic<UInt64>(0)
+
+    private struct State {
+        var observers: [any RegistryObserver] = []
+        var hello: ReilHello?
+        var welcome: Welcome?
+        var accessKeys: [String: Secret] = [:]
+        var connection: RegistryConnection?
+        var isStopping = false
+        var refusal: String?
+    }
+
+    init(
+        eta: HostAndPort, clusterKey: Secret, client: HTTPClient, loop: EventLoop, ambient: Ambient
+    ) {
+        upstream = Upstream(host: eta.host, port: eta.port)
+        self.client = client
+        self.ambient = ambient
+        self.loop = loop
+        statements = StatementBook(key: clusterKey, clock: ambient.clock)
+        ownRun = Hex.encode(ambient.random.bytes(8))
+        requestPrefix = String(ownRun.prefix(8)) + "-"
+    }
+
+    /// A random name of this run, by which Eta knows whose sockets a player's are.
+    var runName: String { ownRun }
+
+    /// Whether what Reil remembers of credentials still counts.
+    var hasLease: Bool {
+        ambient.clock.now().nanoseconds < leaseEnd.load(ordering: .relaxed)
+    }
+
+    /// What Eta told at the beginning of the link, as it is now.
+    var welcome: Welcome? { state.withLock { $0.welcome } }
+
+    /// This Reil as clients reach it.
+    var gateway: Gateway? { state.withLock { $0.hello?.gateway } }
+
+    /// Keys of access tokens.
+    var accessKeys: [String: Secret] { state.withLock { $0.accessKeys } }
+
+    /// Adds somebody who hears of pushes; before `start`.
+    func observe(_ observer: any RegistryObserver) {
+        state.withLock { $0.observers.append(observer) }
+    }
+
+    /// Says who this Reil is; before `start`.
+    func introduce(gateway: Gateway?, link: HostAndPort, secure: Bool, at address: SocketAddress) {
+        let linkAddress = ServerAddress(link.description)
+        let own =
+            gateway ?? ServerAddress("\(address)").map { Gateway(secure: secure, address: $0) }
+        guard let own else { preconditionFailure("\(address) is no gateway") }
+        state.withLock { state in
+            state.hello = ReilHello(
+                run: ownRun, gateway: own,
+                link: Gateway(secure: secure, address: linkAddress ?? own.address))
+        }
+    }
+
+    /// The id that a request carries from here on.
+    func requestID(of request: Request) -> String { requestPrefix + String(request.id, radix: 16) }
+
+    /// Tells Eta something, if the link stands; a link that comes back begins with all of it.
+    func report(_ report: RegistryReport) {
+        let connection = state.withLock { $0.connection }
+        loop.execute { connection?.send(report) }
+    }
+
+    /// Calls an endpoint of Eta.
+    ///
+    /// - Throws: what Eta answers, or 70 when it does not.
+    func call<Path, Body: Encodable, Output: Decodable>(
+        _ endpoint: Endpoint<Path, Body, Output>, _ body: Body, captures: [String] = [],
+        as caller: Caller = .gateway, on loop: any LoopExecutor
+    ) async throws(APIError) -> Output {
+        let facts = endpoint.facts
+        var fields = Fields()
+        fields.append(.avrStatement, statements.statement(for: caller))
+        fields.append(.avrReilRun, ownRun)
+        var payload = ClientBody.none
+        if case .json = facts.body {
+            fields.append(.contentType, "application/json")
+            payload = .bytes(JSONCoder.encode(body))
+        }
+        let request = ClientRequest(
+            facts.method, host: upstream.host, port: upstream.port,
+            target: Self.target(facts.template, captures), fields: fields, body: payload,
+            deadlines: Deadlines(firstByte: .seconds(10), whole: .seconds(15)))
+        let bytes: [UInt8]
+        do throws(ClientError) {
+            let response = try await client.send(request, on: loop)
+            bytes = try await response.collect(limit: 8 << 20)
+        } catch {
+            throw Self.unavailable(error)
+        }
+        return try Self.data(bytes)
+    }
+
+    /// Passes a request on as it is, on behalf of `caller`.
+    func relay(_ exchange: Exchange) async throws(APIError) -> Response {
+        let passage = exchange.passage
+        let request = passage.request
+        var fields = request.head.endToEndFields()
+        for name in RelayedFields.removed { fields.remove(name) }
+        fields.append(.avrStatement, statements.statement(for: passage.caller))
+        fields.append(.avrRequestID, requestID(of: request))
+        fields.append(.avrClient, passage.client.description)
+        fields.append(.avrReilRun, ownRun)
+        do throws(ClientError) {
+            var response = try await Relay.forward(
+                request, to: upstream,
+                target: passage.cleanTarget ?? Array(request.head.targetBytes), fields: fields,
+                deadlines: Deadlines(firstByte: .seconds(60), whole: nil), client: client)
+            response.accessTarget = passage.cleanTarget
+            return response
+        } catch {
+            throw Self.unavailable(error)
+        }
+    }
+
+    private static func target(_ template: String, _ captures: [String]) -> [UInt8] {
+        var rest = captures[...]
+        let parts = template.split(separator: "/").map { part -> String in
+            guard part.hasPrefix(":"), let value = rest.popFirst() else { return String(part) }
+            return Percent.encode(value)
+        }
+        return Array(("/" + parts.joined(separator: "/")).utf8)
+    }
+
+    private static func data<Output: Decodable>(_ bytes: [UInt8]) throws(APIError) -> Output {
+        do {
+            let envelope = try JSONParser.parse(bytes)
+            if let data = envelope["data"] {
+                return try JSONCoder.decode(Output.self, from: data)
+            }
+            if let error = envelope["error"], let number = error["code"]?.integerValue,
+                let code = UInt16(exactly: number).flatMap(ErrorCode.init)
+            {
+                let details =
+                    error["details"].flatMap {
+                        try? JSONCoder.decode([FieldProblem].self, from: $0)
+                    } ?? []
+                throw APIError(code, details: details)
+            }
+            throw APIError.internalError("eta answers no envelope")
+        } catch let error as APIError {
+            throw error
+        } catch {
+            throw .internalError("eta answers what cannot be read: \(error)")
+        }
+    }
+
+    private static func unavailable(_ error: ClientError) -> APIError {
+        switch error {
+        case .requestBody:
+            APIError(.malformedRequest, context: "the request's body broke off")
+        case .body(.tooLarge):
+            .internalError("eta answers more than can be read")
+        case .unresolved, .addressRefused, .unreachable, .tls, .tlsNotConfigured, .timedOut,
+            .closed, .malformed, .headTooLarge, .overloaded, .refusedField, .body,
+            .upgradeRefused, .badHandshake, .cancelled:
+            .overloaded(context: "eta: \(error)")
+        }
+    }
+
+    func start() async throws {
+        var delay = Duration.milliseconds(20)
+        var told: Instant?
+        while !state.withLock({ $0.welcome != nil || $0.isStopping }) {
+            await connect()
+            if state.withLock({ $0.welcome != nil }) { break }
+            if let refusal = state.withLock({ $0.refusal }) {
+                throw Fault(refusal, remedy: "set cluster.key to the file that this Eta made")
+            }
+            let now = ambient.clock.now()
+            if told.map({ now - $0 > .seconds(10) }) ?? true {
+                ambient.log.notice(
+                    "waiting", .text("for", "eta at \(upstream.host):\(upstream.port)"))
+                told = now
+            }
+            await pause(delay)
+            delay = min(delay * 2, .seconds(1))
+        }
+    }
+
+    func run() async throws {
+        var delay = Duration.milliseconds(20)
+        while !state.withLock({ $0.isStopping }) {
+            if let connection = state.withLock({ $0.connection }) {
+                await connection.ended()
+                delay = .milliseconds(20)
+                continue
+            }
+            await connect()
+            if state.withLock({ $0.connection == nil }) {
+                await pause(delay)
+                delay = min(delay * 2, .seconds(1))
+            }
+        }
+    }
+
+    func stop() async {
+        let connection = state.withLock { state in
+            state.isStopping = true
+            return state.connection
+        }
+        loop.execute { connection?.close() }
+        if let connection { await connection.ended() }
+    }
+
+    private func connect() async {
+        guard let hello = state.withLock({ $0.hello }) else {
+            preconditionFailure("a link without an introduction")
+        }
+        var fields = Fields()
+        fields.append(.avrStatement, statements.statement(for: .gateway))
+        fields.append(.avrReilRun, ownRun)
+        let request = ClientRequest(
+            .get, host: upstream.host, port: upstream.port,
+            target: Array(RegistryAPI.LinkPath.template.utf8), fields: fields,
+            deadlines: Deadlines(whole: nil))
+        let connection = RegistryConnection(owner: self, ambient: ambient, hello: hello)
+        do throws(ClientError) {
+            _ = try await WebSocketClient.connect(
+                request, subprotocols: ["avr.registry.1"], limits: .link, client: client,
+                on: loop
+            ) { sink in
+                connection.opened(sink)
+                return connection
+            }
+        } catch {
+            if case .upgradeRefused(let status) = error, status == .unauthorized {
+                state.withLock { $0.refusal = "eta does not know this cluster key" }
+            }
+            ambient.log.debug("no link to eta", .reason("\(error)"))
+            return
+        }
+        await connection.welcomed()
+    }
+
+    fileprivate func took(_ connection: RegistryConnection, _ welcome: Welcome) {
+        var keys: [String: Secret] = [:]
+        for (id, hex) in welcome.accessKeys {
+            if let bytes = Hex.decode(hex) { keys[id] = Secret(bytes) }
+        }
+        let observers = state.withLock { state in
+            state.welcome = welcome
+            state.accessKeys = keys
+            state.connection = connection
+            return state.observers
+        }
+        for observer in observers { observer.welcomed(welcome) }
+        ambient.log.notice("linked to eta")
+    }
+
+    fileprivate func leased(until end: Instant) {
+        leaseEnd.store(end.nanoseconds, ordering: .relaxed)
+    }
+
+    fileprivate func received(_ push: RegistryPush) {
+        if case .changed(.server(let server)) = push {
+            state.withLock { state in
+                guard let old = state.welcome else { return }
+                state.welcome = Welcome(
+                    server: server, accessKeys: old.accessKeys, signingKeys: old.signingKeys,
+                    gateways: old.gateways, links: old.links,
+                    leaseMilliseconds: old.leaseMilliseconds, hostings: old.hostings)
+            }
+        }
+        for observer in state.withLock({ $0.observers }) { observer.received(push) }
+    }
+
+    fileprivate func lost(_ connection: RegistryConnection) {
+        let observers = state.withLock { state -> [any RegistryObserver] in
+            guard state.connection === connection else { return [] }
+            state.connection = nil
+            return state.observers
+        }
+        if observers.isEmpty { return }
+        ambient.log.warning("the link to eta is gone")
+        for observer in observers { observer.etaLost() }
+    }
+
+    private func pause(_ delay: Duration) async {
+        let loop = loop
+        await withCheckedContinuation { continuation in
+            loop.execute { _ = loop.schedule(after: delay) { continuation.resume() } }
+        }
+    }
+}
+
+/// The link's WebSocket. All of it but the two waits happens on its loop.
+private final class RegistryConnection: MessageReceiver {
+    private struct State {
+        var sink: (any WebSocketSink)?
+        var sent: [Int64: Instant] = [:]
+        var number: Int64 = 0
+        var lease = Duration.seconds(1)
+        var isWelcome = false
+        var isOver = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var welcomeWaiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let owner: EtaLink
+    private let ambient: Ambient
+    private let hello: ReilHello
+    // Touched on the loop, but for the waits; never contended.
+    private let state = Lock(State())
+
+    init(owner: EtaLink, ambient: Ambient, hello: ReilHello) {
+        self.owner = owner
+        self.ambient = ambient
+        self.hello = hello
+    }
+
+    func opened(_ sink: any WebSocketSink) {
+        state.withLock { $0.sink = sink }
+        send(.hello(hello))
+        renew()
+    }
+
+    func send(_ report: RegistryReport) {
+        state.withLock { $0.sink }?.send(text: JSONCoder.encode(report))
+    }
+
+    func close() { state.withLock { $0.sink }?.close(.goingAway, reason: "") }
+
+    /// Comes back when the welcome is there, or will never come.
+    func welcomed() async {
+        await withCheckedContinuation { continuation in
+            let isDone = state.withLock { state in
+                if state.isWelcome || state.isOver { return true }
+                state.welcomeWaiting.append(continuation)
+                return false
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+
+    /// Comes back when the connection is over.
+    func ended() async {
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                if state.isOver { return true }
+                state.waiting.append(continuation)
+                return false
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+
+    /// Four times a second, from the first moment on.
+    private func renew() {
+        let now = ambient.clock.now()
+        let (sink, number) = state.withLock { state -> ((any WebSocketSink)?, Int64) in
+            if state.isOver { return (nil, 0) }
+            state.number += 1
+            state.sent[state.number] = now
+            return (state.sink, state.number)
+        }
+        guard let sink else { return }
+        sink.send(text: JSONCoder.encode(RegistryReport.renew(number: number)))
+        _ = sink.loop.schedule(after: .milliseconds(250)) { self.renew() }
+    }
+
+    func received(text: [UInt8]) {
+        let push: RegistryPush
+        do {
+            push = try JSONCoder.decode(RegistryPush.self, from: JSONParser.parse(text))
+        } catch {
+            ambient.log.error("eta says what cannot be read", .reason("\(error)"))
+            close()
+            return
+        }
+        switch push {
+        case .welcome(let welcome):
+            owner.took(self, welcome)
+            let waiting = state.withLock { state in
+                state.isWelcome = true
+                state.lease = .milliseconds(welcome.leaseMilliseconds)
+                defer { state.welcomeWaiting = [] }
+                return state.welcomeWaiting
+            }
+            for continuation in waiting { continuation.resume() }
+        case .leased(let number):
+            let end = state.withLock { state -> Instant? in
+                guard state.isWelcome, let sent = state.sent[number] else { return nil }
+                state.sent = state.sent.filter { $0.key > number }
+                return sent + state.lease
+            }
+            if let end { owner.leased(until: end) }
+        case .revoke(let sequence, _), .host(let sequence, _), .close(let sequence, _):
+            owner.received(push)
+            send(.acknowledge(sequence: sequence))
+        case .changed, .dismissed, .endAbroad: owner.received(push)
+        }
+    }
+
+    func received(binary: [UInt8]) {}
+    func writable() {}
+
+    func closed(_ code: CloseCode) {
+        let waiting = state.withLock { state in
+            state.isOver = true
+            state.sink = nil
+            defer {
+                state.waiting = []
+                state.welcomeWaiting = []
+            }
+            return state.waiting + state.welcomeWaiting
+        }
+        owner.lost(self)
+        for continuation in waiting { continuation.resume() }
+    }
+}
+
+extension WebSocketLimits {
+    /// Between processes of one node: large messages, no rates.
+    static var link: WebSocketLimits {
+        var limits = WebSocketLimits()
+        limits.message = 16 << 20
+        return limits
+    }
+}
+
+/// What a gateway never passes on, docs/design/architecture.md: its own
+/// fields, which nobody else may set, and the credential, which ends here.
+enum RelayedFields {
+    static let removed: [FieldName] = [
+        .authorization, .avrStatement, .avrRequestID, .avrClient, .avrReilRun, .avrGateway,
+        .xForwardedFor,
+    ]
+}
+
+/// Signed statements, made once for many requests: the signature costs more than the request.
+final class StatementBook: Sendable {
+    private struct Entry {
+        var text: [UInt8]
+        var at: Timestamp
+    }
+
+    private static let limit = 20_000
+    /// Well within a statement's lifetime.
+    private static let freshness = Duration.seconds(20)
+
+    private let key: Secret
+    private let clock: any ClockSource
+    private let entries = Lock<[Caller: Entry]>([:])
+
+    init(key: Secret, clock: any ClockSource) {
+        self.key = key
+        self.clock = clock
+    }
+
+    func statement(for caller: Caller) -> [UInt8] {
+        let now = clock.timestamp()
+        if let entry = entries.withLock({ $0[caller] }), now - entry.at < Self.freshness,
+            now >= entry.at
+        {
+            return entry.text
+        }
+        let text = Array(CallerStatement(caller: caller, at: now).signed(with: key).utf8)
+        entries.withLock { entries in
+            if entries.count >= Self.limit { entries = [:] }
+            entries[caller] = Entry(text: text, at: now)
+        }
+        return text
+    }
+}

@@ -1,0 +1,60 @@
+import API
+import Base
+import Domain
+import HTTP
+
+/// The outermost responder: whatever the router answers leaves with the fields that every answer
+/// of a node has.
+final class FrontServer: Responder {
+    private let router: Router
+    private let eta: EtaLink
+    private let secure: Bool
+    /// The fields as bytes, made again only when the gateway changes.
+    private let common = Lock<(gateway: Gateway, fields: Fields)?>(nil)
+
+    init(router: Router, eta: EtaLink, secure: Bool) {
+        self.router = router
+        self.eta = eta
+        self.secure = secure
+    }
+
+    func respond(to request: Request) async -> Response {
+        var response = await router.respond(to: request)
+        response.fields.append(commonFields())
+        return response
+    }
+
+    func response(to rejection: RequestRejection) -> Response {
+        var response = router.response(to: rejection)
+        response.fields.append(commonFields())
+        return response
+    }
+
+    private func commonFields() -> Fields {
+        guard let gateway = eta.gateway else { return Fields() }
+        if let known = common.withLock({ $0 }), known.gateway == gateway { return known.fields }
+        let fields = Self.fields(gateway: gateway, secure: secure)
+        common.withLock { $0 = (gateway, fields) }
+        return fields
+    }
+
+    static func fields(gateway: Gateway, secure: Bool) -> Fields {
+        var fields = Fields(
+            (.avrGateway, gateway.field),
+            (.xContentTypeOptions, "nosniff"),
+            (.referrerPolicy, "no-referrer"),
+            (.accessControlAllowOrigin, "*"),
+            (
+                .accessControlExposeHeaders,
+                "AVR-Gateway, ETag, Retry-After, Deprecation, Content-Range"
+            ),
+            (
+                .accessControlAllowHeaders,
+                "Authorization, Content-Type, If-Match, If-None-Match, Range, Content-Range, "
+                    + "Content-Digest"
+            ),
+            (.accessControlAllowMethods, "GET, HEAD, POST, PUT, DELETE, OPTIONS"))
+        if secure { fields.append(.strictTransportSecurity, "max-age=31536000") }
+        return fields
+    }
+}

@@ -1,0 +1,59 @@
+import API
+import Base
+import Domain
+import HTTP
+
+/// What Reil answers by itself: the node, its clock, its health, its documents.
+struct LocalController {
+    let eta: EtaLink
+    let ambient: Ambient
+    let insCount: @Sendable () -> Int
+
+    /// `GET /api/server`
+    @Sendable func server(
+        _ path: ServerAPI.ServerPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Encoded<Server> {
+        guard let welcome = eta.welcome else { throw .overloaded(context: "no word of eta yet") }
+        var server = welcome.server
+        server.gateway = eta.gateway ?? server.gateway
+        var still = server
+        still.stats = ServerStats(users: 0, worlds: 0, instances: 0, players: 0)
+        return Encoded(server, tagged: still)
+    }
+
+    /// `GET /api/server@:server` of this node itself; others are read abroad.
+    @Sendable func serverAt(
+        _ path: ServerAPI.ServerAtPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Server {
+        guard let welcome = eta.welcome else { throw .overloaded(context: "no word of eta yet") }
+        guard path.server == welcome.server.address else { throw APIError(.serverNotFound) }
+        return welcome.server
+    }
+
+    /// `GET /api/time`
+    @Sendable func time(
+        _ path: ServerAPI.TimePath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Timestamp {
+        context.now
+    }
+
+    /// `GET /api/health`
+    @Sendable func health(
+        _ path: ServerAPI.HealthPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> ServerAPI.Health {
+        guard eta.hasLease else { throw .overloaded(context: "eta is out of reach") }
+        return ServerAPI.Health(reil: "up", eta: "up", ins: insCount())
+    }
+
+    /// `GET /api/openapi.json`
+    @Sendable func openAPI(
+        _ path: ServerAPI.OpenAPIPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Response {
+        let origin = eta.gateway?.origins.http ?? ""
+        var out = ByteWriter()
+        out.append(json: OpenAPI.document(of: AllEndpoints.all, server: origin))
+        return Response(
+            status: .ok, fields: Fields((.contentType, "application/json")),
+            body: .bytes(out.array()))
+    }
+}

@@ -1,0 +1,129 @@
+import API
+import Base
+import Crypto
+import Domain
+import HTTP
+import Net
+import Runtime
+
+/// Reil put together: what a request passes on its way, and who answers it.
+final class GatewayRole: Component {
+    let name = "gateway"
+    private let settings: ReilSettings
+    private let ambient: Ambient
+    private let group: EventLoopGroup
+    let eta: EtaLink
+    let cache: TokenCache
+    private let server: HTTPServer
+    private let tls: TLSServerConfiguration?
+    private let bound = Lock<SocketAddress?>(nil)
+
+    init(_ settings: ReilSettings, clock: SystemClock, on group: EventLoopGroup) throws {
+        self.settings = settings
+        self.group = group
+        ambient = group.ambient
+        tls = try settings.tls.map { files throws(Fault) in
+            do throws(TLSError) {
+                return try TLSServerConfiguration(
+                    certificateChainFile: files.certificate, privateKeyFile: files.key,
+                    clock: clock)
+            } catch {
+                throw Fault(error.text, remedy: "set reil.tls_certificate and reil.tls_key")
+            }
+        }
+        let resolver = Resolver(
+            pool: BlockingPool(name: "resolver", threads: 4, queueLimit: 256))
+        let inner = HTTPClient(group: group, resolver: resolver, limits: .withinNode)
+        eta = EtaLink(
+            eta: settings.eta, clusterKey: settings.clusterKey, client: inner,
+            loop: group.loops[0], ambient: ambient)
+        cache = TokenCache()
+        eta.observe(CacheObserver(cache: cache))
+        let authenticator = Authenticator(
+            eta: eta, cache: cache, proxies: settings.trustedProxies, ambient: ambient)
+        let gate = Gate([
+            authenticator,
+            RateLimiter(limits: settings.rates, exempt: settings.exempt, clock: ambient.clock),
+            AuthoriseCheck(),
+        ])
+        ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))
+        var router = Router(gate: gate, ambient: ambient)
+        let local = LocalController(eta: eta, ambient: ambient, insCount: { 0 })
+        router.on(encoded: ServerAPI.fetch, local.server)
+        router.on(ServerAPI.fetchAt, local.serverAt)
+        router.on(ServerAPI.time, local.time)
+        router.on(ServerAPI.health, local.health)
+        router.on(ServerAPI.openAPI, local.openAPI)
+        for facts in AllEndpoints.all where facts.servedBy == .eta {
+            router.bind(RelayEndpoint(facts: facts, eta: eta))
+        }
+        for (method, template) in AllEndpoints.later { router.later(method, template) }
+        let missing = router.missing(of: AllEndpoints.all)
+        for endpoint in missing {
+            ambient.log.warning("endpoint without a method", .text("endpoint", endpoint))
+        }
+        var limits = ServerLimits()
+        limits.unlimited = settings.exempt
+        server = HTTPServer(
+            group: group, name: "front",
+            responder: FrontServer(router: router, eta: eta, secure: tls != nil), limits: limits,
+            tls: tls)
+    }
+
+    /// Where it really listens.
+    var address: String { bound.withLock { $0 }?.description ?? "" }
+
+    /// Takes the port, before anything is promised under it.
+    func bind() throws(Fault) {
+        do throws(SystemError) {
+            let address = try server.listen(on: settings.listen)
+            bound.withLock { $0 = address }
+            eta.introduce(
+                gateway: settings.gateway.map { Gateway(secure: tls != nil, address: $0) },
+                link: settings.linkAddress
+                    ?? HostAndPort(host: address.ip.description, port: address.port),
+                secure: tls != nil, at: address)
+        } catch {
+            throw Fault(
+                "reil.listen \(settings.listen) cannot be had (\(error))",
+                remedy: "free the port or set another")
+        }
+    }
+
+    func stop() async {
+        await server.drain(deadline: .seconds(10))
+        server.closeAll()
+    }
+
+    /// Reads the certificate again.
+    func reload() {
+        do throws(TLSError) {
+            try tls?.reload()
+        } catch {
+            ambient.log.error("the old certificate stays", .reason(error.text))
+        }
+    }
+}
+
+/// Keeps the token cache true.
+private struct CacheObserver: RegistryObserver {
+    let cache: TokenCache
+
+    func welcomed(_ welcome: Welcome) { cache.clear() }
+
+    func received(_ push: RegistryPush) {
+        if case .revoke(_, let revocation) = push { cache.revoke(revocation) }
+    }
+
+    func etaLost() {}
+}
+
+extension ClientLimits {
+    /// To Eta: as many connections as there are requests under way.
+    static var withinNode: ClientLimits {
+        var limits = ClientLimits()
+        limits.connectionsPerPeer = 64
+        limits.connections = 128
+        return limits
+    }
+}
