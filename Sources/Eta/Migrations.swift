@@ -44,15 +44,38 @@ public enum EtaMigration: Int, Migration {
             user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
             generation INTEGER NOT NULL,
             refresh_hash BLOB NOT NULL UNIQUE CHECK (length(refresh_hash) = 32),
+            expires_at INTEGER NOT NULL,
             previous_hash BLOB UNIQUE CHECK (length(previous_hash) = 32),
+            previous_expires_at INTEGER,
             user_agent TEXT,
             address_prefix TEXT,
             created_at INTEGER NOT NULL,
             used_at INTEGER NOT NULL,
+            CHECK ((previous_hash IS NULL) = (previous_expires_at IS NULL))
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX session_by_user ON session (user_id, address_prefix);
+        CREATE INDEX session_by_expiry ON session (expires_at);
+
+        CREATE TABLE spent_refresh (
+            hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+            session_id BLOB NOT NULL REFERENCES session (id) ON DELETE CASCADE,
             expires_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX session_by_user ON session (user_id);
-        CREATE INDEX session_by_expiry ON session (expires_at);
+        CREATE INDEX spent_refresh_by_session ON spent_refresh (session_id);
+        CREATE INDEX spent_refresh_by_expiry ON spent_refresh (expires_at);
+
+        CREATE TABLE replaced_generation (
+            session_id BLOB NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+            low INTEGER NOT NULL,
+            high INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            PRIMARY KEY (session_id, low)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX replaced_generation_by_expiry ON replaced_generation (expires_at);
+
+        CREATE TABLE outside_change (
+            user_id BLOB PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE world (
             id BLOB PRIMARY KEY CHECK (length(id) = 16),

@@ -25,6 +25,12 @@ public final class Registry: Sendable {
     public let roster: InsRoster
     /// Hashes passwords and compares them.
     public let passwords: Passwords
+    /// Compares passwords as often as failures are allowed.
+    let passwordCheck: PasswordCheck
+    /// Makes and reads access tokens.
+    let tokens: AccessTokens
+    /// Ends logins.
+    let ending: SessionEnding
     /// What is done again and again.
     let sweeper: Sweeper
     private let lock: DataFolderLock
@@ -43,6 +49,12 @@ public final class Registry: Sendable {
         pushes = Pushes(ambient: ambient)
         roster = InsRoster()
         passwords = Passwords(logN: settings.logN, threads: group.loops.count)
+        let guarding = LoginGuard(
+            pair: settings.loginRate, account: settings.accountLoginRate, clock: ambient.clock)
+        passwordCheck = PasswordCheck(
+            database: database, passwords: passwords, guarding: guarding)
+        tokens = AccessTokens(node)
+        ending = SessionEnding(pushes: pushes)
         sweeper = Sweeper(ambient, on: group.loops[0])
     }
 

@@ -57,6 +57,9 @@ enum UserStore {
     private static let insertTag = Command<UserID, String>(
         "INSERT OR IGNORE INTO user_tag (user_id, tag) VALUES (?1, ?2)")
 
+    private static let updatePassword = Command<UserID, String>(
+        "UPDATE user SET password = ?2 WHERE id = ?1")
+
     /// The account with that id.
     static func find(
         _ id: UserID, _ reader: borrowing Reader<APIError>
@@ -100,6 +103,13 @@ enum UserStore {
             throw APIError(.alreadyExists, field: field, "is taken")
         }
         for tag in tags.tags { try transaction.run(insertTag, id, tag.text) }
+    }
+
+    /// Keeps another password hash.
+    static func setPassword(
+        _ hash: String, of id: UserID, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(updatePassword, id, hash)
     }
 }
 

@@ -110,7 +110,7 @@ public enum Revocation: Codable, Sendable {
     case session(SessionID)
     /// All logins of a user but perhaps one.
     case sessions(of: UserID, except: SessionID?)
-    /// The access tokens of a session up to that generation: its pair was replaced unused.
+    /// The access token of that generation of a session: its pair was replaced unused.
     case generation(SessionID, UInt64)
     /// What is remembered of a user's rights; sockets stay.
     case rights(of: UserID)

@@ -1,0 +1,150 @@
+import API
+import Base
+import Crypto
+import Domain
+import Storage
+
+/// Grants of visitors here and of our users abroad: what of them is Eta's, `IntegrityAPI` and
+/// `RegistryAPI`.
+struct IntegrityController: Sendable {
+    let node: Node
+    let database: Database
+    let pushes: Pushes
+
+    /// How long a grant counts, federation.md §7.
+    private static let lifetime: Duration = .seconds(3_600)
+    /// How many a user may have at one node; the oldest goes.
+    private static let perUser = 8
+    /// More are not shown to an administrator.
+    private static let listLimit = 1_000
+
+    init(_ registry: Registry) {
+        node = registry.node
+        database = registry.database
+        pushes = registry.pushes
+    }
+
+    // MARK: For users, visitors, nodes and administrators
+
+    func list(
+        _ path: IntegrityAPI.ListPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> [Integrity] {
+        let (caller, node, now) = (context.caller, node, context.now)
+        return try await database.scan { (reader) throws(APIError) in
+            switch caller {
+            case .visitor(let visitor):
+                return try IntegrityStore.incoming(of: visitor.user, now: now, reader)
+                    .map { $0.integrity(at: node.address) }
+            case .user(let user) where !caller.isAdministrator:
+                return try IntegrityStore.outgoing(of: user.id, now: now, reader)
+                    .map { $0.integrity(from: node.address) }
+            case .user:
+                let outgoing = try IntegrityStore.outgoing(
+                    limit: Self.listLimit, now: now, reader)
+                let incoming = try IntegrityStore.incoming(
+                    limit: Self.listLimit, now: now, reader)
+                return outgoing.map { $0.integrity(from: node.address) }
+                    + incoming.map { $0.integrity(at: node.address) }
+            case .nobody, .server, .ins, .gateway: throw APIError(.wrongCredential)
+            }
+        }
+    }
+
+    func revoke(
+        _ path: IntegrityAPI.IntegrityPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Nothing {
+        let (caller, now) = (context.caller, context.now)
+        let gone = try await database.write { (transaction) throws(APIError) in
+            let incoming = try IntegrityStore.incoming(path.id, now: now, transaction.reader)
+            let outgoing = try IntegrityStore.outgoing(
+                path.id, of: caller.isAdministrator ? nil : caller.user?.id, at: caller.server,
+                transaction.reader)
+            var gone = Gone()
+            if let incoming, Self.mayRevoke(incoming, caller) {
+                try IntegrityStore.deleteIncoming(incoming.id, transaction)
+                gone.incoming = incoming.id
+            }
+            if caller.user != nil || caller.server != nil {
+                for row in outgoing { try IntegrityStore.deleteOutgoing(row, transaction) }
+                gone.outgoing = outgoing
+            }
+            guard gone.incoming != nil || !gone.outgoing.isEmpty else {
+                throw APIError(.integrityNotFound)
+            }
+            return gone
+        }
+        // A host that revokes by itself needs not be told.
+        if caller.server == nil {
+            for row in gone.outgoing { pushes.endAbroad(row.id, at: row.server) }
+        }
+        if let id = gone.incoming { await pushes.revoke(.integrity(id)) }
+        return Nothing()
+    }
+
+    private struct Gone: Sendable {
+        var incoming: IntegrityID?
+        var outgoing: [OutgoingRow] = []
+    }
+
+    private static func mayRevoke(_ grant: IncomingRow, _ caller: Caller) -> Bool {
+        switch caller {
+        case .visitor(let visitor): visitor.user == grant.user
+        case .server(let address): grant.user.server == address
+        case .user: caller.isAdministrator
+        case .nobody, .ins, .gateway: false
+        }
+    }
+
+    // MARK: For Reil
+
+    func issue(
+        _ path: RegistryAPI.IncomingPath, _ body: RegistryAPI.IncomingGrant,
+        _ context: RequestContext
+    ) async throws(APIError) -> IntegrityGrant {
+        guard let home = body.user.server, home != node.address,
+            body.profile.id == body.user.id, body.profile.server == home
+        else {
+            throw APIError(.integrityInvalidInput, field: "user", "must be a user of another node")
+        }
+        let now = context.now
+        let id = IntegrityID.make(at: now, random: context.ambient.random)
+        let token = IntegrityToken.make(random: context.ambient.random)
+        let hash = SHA256.hash(token.bytes)
+        let expiresAt = now + Self.lifetime
+        let displaced = try await database.write { (transaction) throws(APIError) in
+            let before = try IntegrityStore.incoming(of: body.user, now: now, transaction.reader)
+            let displaced = before.dropFirst(Self.perUser - 1).map(\.id)
+            for id in displaced { try IntegrityStore.deleteIncoming(id, transaction) }
+            try IntegrityStore.insertIncoming(
+                id, body.user, home: home, body.profile, token: hash, now: now,
+                expiresAt: expiresAt, transaction)
+            return displaced
+        }
+        for id in displaced { await pushes.revoke(.integrity(id)) }
+        return IntegrityGrant(id: id, user: body.user, token: token, expiresAt: expiresAt)
+    }
+
+    func record(
+        _ path: RegistryAPI.OutgoingPath, _ body: RegistryAPI.OutgoingGrant,
+        _ context: RequestContext
+    ) async throws(APIError) -> Nothing {
+        let now = context.now
+        let isKept = try await database.write { (transaction) throws(APIError) in
+            let session = try SessionStore.find(body.session, transaction.reader)
+            guard session?.user == body.user else { return false }
+            // The host has let go of the oldest of nine too.
+            let before = try IntegrityStore.outgoing(of: body.user, now: now, transaction.reader)
+                .filter { $0.server == body.server && $0.id != body.id }
+            for row in before.dropFirst(Self.perUser - 1) {
+                try IntegrityStore.deleteOutgoing(row, transaction)
+            }
+            try IntegrityStore.insertOutgoing(
+                body.id, at: body.server, of: body.user, by: body.session, now: now,
+                expiresAt: body.expiresAt, transaction)
+            return true
+        }
+        // The session ended while its user was granted something: so does the grant.
+        if !isKept { pushes.endAbroad(body.id, at: body.server) }
+        return Nothing()
+    }
+}
