@@ -35,16 +35,16 @@ actor ClientConnection: ReadinessReceiver {
     private var wholeDeadline: Instant?
     private var exchange: UInt64 = 0
     private var failure: ClientError?
-    private var opening: CheckedContinuation<Void, Never>?
-    private var answer: CheckedContinuation<Void, Never>?
+    /// Where the opening, and then each response's head, is waited for.
+    private let answerPlace: WaitingPlace
     private var head: ResponseHead?
     private var whole: [UInt8]?
     /// A short body is gathered before the head is handed out.
     private var isGathering = false
     private var isAnswerReady = false
     private var isBodyReady = false
-    private var bodyWaiter: CheckedContinuation<Void, Never>?
-    private var outputWaiter: CheckedContinuation<Void, Never>?
+    private var bodyPlace: WaitingPlace?
+    private var outputPlace: WaitingPlace?
     private var sender: Task<Void, Never>?
     /// Told when an exchange is over or the connection is.
     private var pool: (any ClientConnectionOwner)?
@@ -65,6 +65,7 @@ actor ClientConnection: ReadinessReceiver {
         limits.responseTime = .seconds(86_400)
         machine = ClientMachine(limits: limits)
         connectDeadline = deadline
+        answerPlace = WaitingPlace(transport.loop)
         self.transport = transport
     }
 
@@ -102,7 +103,7 @@ actor ClientConnection: ReadinessReceiver {
         }
         arm()
         await withTaskCancellationHandler {
-            await withCheckedContinuation { opening = $0 }
+            if phase == .connecting { await answerPlace.wait() }
         } onCancel: {
             loop.execute { self.assumeIsolated { $0.fail(.cancelled) } }
         }
@@ -126,7 +127,6 @@ actor ClientConnection: ReadinessReceiver {
     nonisolated func closeNow() { assumeIsolated { $0.fail(.closed) } }
 
     private func connected(_ readiness: Readiness) {
-        guard opening != nil else { return }
         if let error = transport.connectError() { return fail(.unreachable(error)) }
         guard readiness.contains(.writable) || transport.isSecure else { return }
         if let outbound {
@@ -154,7 +154,7 @@ actor ClientConnection: ReadinessReceiver {
         }
         connectDeadline = nil
         phase = .idle
-        resume(&opening)
+        answerPlace.wake()
     }
 
     private func pump() {
@@ -236,7 +236,7 @@ actor ClientConnection: ReadinessReceiver {
 
     private func deliver() {
         isAnswerReady = true
-        resume(&answer)
+        answerPlace.wake()
     }
 
     /// The exchange is over; the connection may serve another.
@@ -249,7 +249,7 @@ actor ClientConnection: ReadinessReceiver {
         phase = reusable ? .idle : .over
         if !reusable { close() }
         wakeBody()
-        wakeOutput()
+        outputPlace?.wake()
         pool?.connectionIsFree(self, wasBusy: wasBusy, reusable: reusable)
     }
 
@@ -271,10 +271,9 @@ actor ClientConnection: ReadinessReceiver {
         close()
         sender?.cancel()
         sender = nil
-        resume(&opening)
         deliver()
         wakeBody()
-        wakeOutput()
+        outputPlace?.wake()
         if wasOpen { pool?.connectionIsFree(self, wasBusy: wasBusy, reusable: false) }
     }
 
@@ -283,23 +282,22 @@ actor ClientConnection: ReadinessReceiver {
         timer.disarm(on: loop)
     }
 
-    private func resume(_ waiter: inout CheckedContinuation<Void, Never>?) {
-        let waiting = waiter
-        waiter = nil
-        waiting?.resume()
+    private func place(_ place: inout WaitingPlace?) -> WaitingPlace {
+        if let place { return place }
+        let made = WaitingPlace(loop)
+        place = made
+        return made
     }
 
     private func wakeBody() {
         isBodyReady = true
-        resume(&bodyWaiter)
+        bodyPlace?.wake()
     }
-
-    private func wakeOutput() { resume(&outputWaiter) }
 
     private func settle() {
         guard isActive else { return }
         if case .failed = transport.flush() { return lost() }
-        if outputWaiter != nil, transport.pending <= Self.outputLimit / 4 { wakeOutput() }
+        if transport.pending <= Self.outputLimit / 4 { outputPlace?.wake() }
         arm()
     }
 
@@ -348,7 +346,7 @@ extension ClientConnection {
         if !isAnswerReady {
             let exchange = exchange
             await withTaskCancellationHandler {
-                if !isAnswerReady { await withCheckedContinuation { answer = $0 } }
+                if !isAnswerReady { await answerPlace.wait() }
             } onCancel: {
                 loop.execute { self.assumeIsolated { $0.abandon(exchange) } }
             }
@@ -417,7 +415,7 @@ extension ClientConnection {
                 write(chunk)
                 settle()
                 if phase == .busy, transport.pending > Self.outputLimit {
-                    await withCheckedContinuation { outputWaiter = $0 }
+                    await place(&outputPlace).wait()
                 }
                 guard phase == .busy, self.exchange == exchange else { return }
             }
@@ -461,7 +459,7 @@ extension ClientConnection {
                 isBodyReady = false
                 pump()
                 if !isBodyReady, phase == .busy {
-                    await withCheckedContinuation { bodyWaiter = $0 }
+                    await place(&bodyPlace).wait()
                 }
             }
         }

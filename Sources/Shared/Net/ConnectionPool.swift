@@ -16,6 +16,12 @@ actor ConnectionPool: ClientConnectionOwner {
         case late
     }
 
+    private final class Waiter {
+        let place: WaitingPlace
+        var call = Call.late
+        init(_ place: WaitingPlace) { self.place = place }
+    }
+
     private struct Entry {
         let connection: ClientConnection
         let peer: Peer
@@ -28,7 +34,7 @@ actor ConnectionPool: ClientConnectionOwner {
     private var machine: PoolMachine<Peer>
     private var entries: [Int: Entry] = [:]
     private var numbers: [ObjectIdentifier: Int] = [:]
-    private var waiting: [Int: CheckedContinuation<Call, Never>] = [:]
+    private var waiting: [Int: Waiter] = [:]
     private var lastNumber = 0
     private var sweep: TimerToken?
 
@@ -55,12 +61,17 @@ actor ConnectionPool: ClientConnectionOwner {
         lastNumber += 1
         let ticket = lastNumber
         switch machine.lease(peer, ticket: ticket, fresh: fresh) {
-        case .use(let number): return try kept(number)
+        case .use(let number):
+            guard let lease = kept(number) else { preconditionFailure("an idle one is not kept") }
+            return lease
         case .open(let evicted):
             if let evicted { discard(evicted) }
         case .wait:
             switch await wait(ticket, peer, connect) {
-            case .use(let number): return try kept(number)
+            case .use(let number):
+                if let lease = kept(number) { return lease }
+                // It was closed in the moment it was handed over.
+                return try await self.lease(peer, connect: deadline - loop.now(), fresh: true)
             case .open: break
             case .late: throw .timedOut(.connect)
             }
@@ -106,29 +117,35 @@ actor ConnectionPool: ClientConnectionOwner {
         throw failure
     }
 
-    private func kept(_ number: Int) throws(ClientError) -> Lease {
-        guard let entry = entries[number] else { throw .closed }
+    private func kept(_ number: Int) -> Lease? {
+        guard let entry = entries[number] else { return nil }
         return Lease(connection: entry.connection, isKept: true)
     }
 
     private func wait(_ ticket: Int, _ peer: Peer, _ limit: Duration) async -> Call {
+        let waiter = Waiter(WaitingPlace(loop))
+        waiting[ticket] = waiter
         let timer = loop.schedule(after: limit) { [self] in
             assumeIsolated { pool in
-                guard pool.machine.giveUp(peer, ticket: ticket) else { return }
-                pool.waiting.removeValue(forKey: ticket)?.resume(returning: .late)
+                if pool.machine.giveUp(peer, ticket: ticket) { pool.call(ticket, .late) }
             }
         }
-        let call = await withCheckedContinuation { waiting[ticket] = $0 }
+        await waiter.place.wait()
         loop.cancel(timer)
-        return call
+        return waiter.call
+    }
+
+    private func call(_ ticket: Int, _ call: Call) {
+        guard let waiter = waiting.removeValue(forKey: ticket) else { return }
+        waiter.call = call
+        waiter.place.wake()
     }
 
     private func follow(_ turn: PoolMachine<Peer>.Turn) {
         switch turn {
         case .none: break
-        case .hand(let ticket, let connection):
-            waiting.removeValue(forKey: ticket)?.resume(returning: .use(connection))
-        case .open(let ticket): waiting.removeValue(forKey: ticket)?.resume(returning: .open)
+        case .hand(let ticket, let connection): call(ticket, .use(connection))
+        case .open(let ticket): call(ticket, .open)
         }
     }
 

@@ -327,6 +327,9 @@ extension EventLoop {
     /// Runs a task's next part on the loop.
     public func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 
+    /// Runs a job that was kept somewhere.
+    func resume(_ job: UnownedJob) { add(.job(job)) }
+
     /// What an actor pinned to the loop names as its executor.
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
         unsafe UnownedSerialExecutor(ordinary: self)

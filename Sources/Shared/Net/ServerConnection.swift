@@ -27,8 +27,8 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
     private var task: Task<Void, Never>?
     /// A body's bytes came while nobody waited.
     private var isBodyReady = false
-    private var bodyWaiter: CheckedContinuation<Void, Never>?
-    private var outputWaiter: CheckedContinuation<Void, Never>?
+    private var bodyPlace: WaitingPlace?
+    private var outputPlace: WaitingPlace?
     private var upgrade: Upgrade?
     private var clientText = ""
 
@@ -138,7 +138,7 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
         case .done, .blocked: break
         case .close, .failed: return finish()
         }
-        if outputWaiter != nil, transport.pending <= shard.limits.output / 4 { wakeOutput() }
+        if transport.pending <= shard.limits.output / 4 { outputPlace?.wake() }
         arm()
     }
 
@@ -180,20 +180,19 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
         task?.cancel()
         task = nil
         wakeBody()
-        wakeOutput()
+        outputPlace?.wake()
     }
 
     private func wakeBody() {
         isBodyReady = true
-        let waiter = bodyWaiter
-        bodyWaiter = nil
-        waiter?.resume()
+        bodyPlace?.wake()
     }
 
-    private func wakeOutput() {
-        let waiter = outputWaiter
-        outputWaiter = nil
-        waiter?.resume()
+    private func place(_ place: inout WaitingPlace?) -> WaitingPlace {
+        if let place { return place }
+        let made = WaitingPlace(loop)
+        place = made
+        return made
     }
 }
 
@@ -340,7 +339,7 @@ extension ServerConnection {
     private func hasRoom() async -> Bool {
         settle()
         if !isOver, transport.pending > shard.limits.output {
-            await withCheckedContinuation { outputWaiter = $0 }
+            await place(&outputPlace).wait()
         }
         return !isOver
     }
@@ -369,7 +368,7 @@ extension ServerConnection {
                 // whoever called that does it.
                 isBodyReady = false
                 pump()
-                if !isBodyReady, !isOver { await withCheckedContinuation { bodyWaiter = $0 } }
+                if !isBodyReady, !isOver { await place(&bodyPlace).wait() }
             }
         }
         throw .closed
