@@ -208,6 +208,7 @@ private final class Life: Sendable {
         metrics.reading("reileta_log_dropped_lines", help: "Log lines lost to a slow reader") {
             Double(sink.dropped)
         }
+        ProcessFigures.add(to: metrics, started: clock.timestamp())
         let ambient = Ambient(clock: clock, random: SystemRandom(), log: log, metrics: metrics)
         let group = try EventLoopGroup(
             count: isCommand ? 1 : config[ProcessSettings.loops], ambient: ambient)
@@ -217,7 +218,16 @@ private final class Life: Sendable {
     func serve(_ program: Program, _ launch: Launch) async throws {
         let serving = try await program.serve(launch)
         let log = launch.ambient.log
-        let group = ComponentGroup(serving.components, loop: launch.group.loops[0], log: log)
+        let operations = launch.config[ProcessSettings.operations].map { listen in
+            let responder = OperationsResponder(
+                metrics: launch.ambient.metrics, health: serving.health)
+            let server = HTTPServer(group: launch.group, name: "operations", responder: responder)
+            return ServerComponent(
+                "operations", server, listen: listen, setting: ProcessSettings.operations)
+        }
+        // First, so that it is there to say how the others start and stop.
+        let parts = (operations.map { [$0] } ?? []) + serving.components
+        let group = ComponentGroup(parts, loop: launch.group.loops[0], log: log)
         state.withLock { state in
             state.reload = serving.reload
             state.stopLimit = group.stopLimit
@@ -226,7 +236,7 @@ private final class Life: Sendable {
             state.withLock { $0.isReady = true }
             let ready: JSONObject = [
                 "role": .string(program.name), "address": .string(serving.address()),
-                "operations": .null,
+                "operations": operations?.address.map { .string("\($0)") } ?? .null,
                 "pid": .integer(Int64(getpid())),
             ]
             var line = ByteWriter()
