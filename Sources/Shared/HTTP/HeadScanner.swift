@@ -49,7 +49,9 @@ struct HeadScanner {
         let end = min(span.count, limits.head)
         if searched > line {
             // Look for the line's end alone: a head that comes byte by byte costs no more in all.
-            while searched < end, span[searched] != Octet.lf { searched += 1 }
+            while searched < end, span[searched] != Octet.lf, span[searched - 1] != Octet.cr {
+                searched += 1
+            }
             if searched == end { return ran(out: end, of: span.count) }
         }
         if firstLineEnd == 0 {
