@@ -26,19 +26,17 @@ struct RequestParser {
 
     /// Reads on in `span`, which begins with the same byte on every call until it is complete.
     mutating func parse(_ span: Span<UInt8>, limits: borrowing HTTPLimits) -> Outcome {
-        if skipped < 4 {
-            while skipped < 4, skipped + 1 < span.count, span[skipped] == Octet.cr,
-                span[skipped + 1] == Octet.lf
-            {
-                skipped += 2
-            }
-            if skipped < span.count, !Octet.isToken(span[skipped]),
-                skipped + 1 < span.count || span[skipped] != Octet.cr
-            {
-                return .rejected(.badRequestLine)
-            }
-            if span.count - skipped < 2 { return .incomplete }
+        while skipped < 4, skipped + 1 < span.count, span[skipped] == Octet.cr,
+            span[skipped + 1] == Octet.lf
+        {
+            skipped += 2
         }
+        if skipped < span.count, !Octet.isToken(span[skipped]),
+            skipped + 1 < span.count || span[skipped] != Octet.cr
+        {
+            return .rejected(.badRequestLine)
+        }
+        if span.count - skipped < 2 { return .incomplete }
         let head = skipped == 0 ? span : span.extracting(skipped..<span.count)
         switch scanner.scan(head, limits: limits) {
         case .incomplete: return .incomplete
