@@ -22,6 +22,7 @@ public enum EtaMigration: Int, Migration {
             username TEXT NOT NULL,
             username_key TEXT NOT NULL UNIQUE,
             displayname TEXT NOT NULL,
+            displayname_key TEXT NOT NULL,
             description TEXT,
             email TEXT,
             email_key TEXT UNIQUE,
@@ -77,6 +78,8 @@ public enum EtaMigration: Int, Migration {
             user_id BLOB PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID;
 
+        -- Lists of tags and of people are texts with a blank around each word, so that one row is
+        -- the whole object: whether a word is among them is instr(tags, ' avr:private ').
         CREATE TABLE world (
             id BLOB PRIMARY KEY CHECK (length(id) = 16),
             title TEXT NOT NULL,
@@ -84,23 +87,12 @@ public enum EtaMigration: Int, Migration {
             description TEXT,
             capacity INTEGER NOT NULL CHECK (capacity BETWEEN 1 AND 1024),
             owner_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+            contributors TEXT NOT NULL,
+            tags TEXT NOT NULL,
             created_at INTEGER NOT NULL,
             updated_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX world_by_owner ON world (owner_id, id);
-
-        CREATE TABLE world_tag (
-            world_id BLOB NOT NULL REFERENCES world (id) ON DELETE CASCADE,
-            tag TEXT NOT NULL,
-            PRIMARY KEY (world_id, tag)
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX world_tag_by_tag ON world_tag (tag, world_id);
-
-        CREATE TABLE world_contributor (
-            world_id BLOB NOT NULL REFERENCES world (id) ON DELETE CASCADE,
-            user TEXT NOT NULL,
-            PRIMARY KEY (world_id, user)
-        ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE file (
             hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
@@ -121,7 +113,9 @@ public enum EtaMigration: Int, Migration {
             created_at INTEGER NOT NULL,
             updated_at INTEGER NOT NULL,
             UNIQUE (world_id, version, engine, platform),
-            CHECK (url IS NULL OR file_hash IS NULL)
+            CHECK (url IS NULL OR file_hash IS NULL),
+            CHECK ((hash IS NULL) = (url IS NULL AND file_hash IS NULL)),
+            CHECK ((size IS NULL) = (hash IS NULL))
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX asset_by_file ON asset (file_hash);
 
@@ -195,45 +189,45 @@ public enum EtaMigration: Int, Migration {
             created_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
 
+        -- world and owner are absolute references; world without its version. ins is empty while
+        -- no Ins runs it; empty_since is when its last player left.
         CREATE TABLE instance (
             id BLOB PRIMARY KEY CHECK (length(id) = 16),
             name TEXT NOT NULL UNIQUE,
             title TEXT,
+            title_key TEXT NOT NULL,
             description TEXT,
             world TEXT NOT NULL,
+            world_version TEXT,
             owner TEXT NOT NULL,
+            moderators TEXT NOT NULL,
             capacity INTEGER NOT NULL CHECK (capacity BETWEEN 1 AND 1024),
-            ins TEXT NOT NULL,
+            tags TEXT NOT NULL,
+            access INTEGER NOT NULL CHECK (access BETWEEN 0 AND 5),
+            ins TEXT,
             epoch INTEGER NOT NULL,
+            empty_since INTEGER,
             created_at INTEGER NOT NULL,
             updated_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX instance_by_owner ON instance (owner, id);
         CREATE INDEX instance_by_world ON instance (world, id);
+        CREATE INDEX instance_by_ins ON instance (ins);
+        CREATE INDEX instance_by_emptiness ON instance (empty_since)
+        WHERE empty_since IS NOT NULL;
 
-        CREATE TABLE instance_tag (
-            instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
-            tag TEXT NOT NULL,
-            PRIMARY KEY (instance_id, tag)
-        ) STRICT, WITHOUT ROWID;
-
-        CREATE TABLE instance_moderator (
-            instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
-            user TEXT NOT NULL,
-            PRIMARY KEY (instance_id, user)
-        ) STRICT, WITHOUT ROWID;
-
+        -- kind is what a player is by itself; owner, master and moderator follow from the instance.
         CREATE TABLE player (
             id BLOB PRIMARY KEY CHECK (length(id) = 16),
             instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
             user TEXT NOT NULL,
             displayname TEXT NOT NULL,
-            role TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('admin', 'bot', 'normal')),
             reil TEXT NOT NULL,
             joined_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX player_by_instance ON player (instance_id, joined_at);
-        CREATE INDEX player_by_user ON player (user);
+        CREATE INDEX player_by_instance ON player (instance_id, joined_at, id);
+        CREATE INDEX player_by_user ON player (user, instance_id);
         CREATE INDEX player_by_reil ON player (reil);
         """
 }

@@ -27,7 +27,7 @@ struct UserRow: RowDecodable {
         displayname = try row.value(2, "displayname")
         description = try row.value(3, "description")
         email = try row.value(4, "email")
-        status = UserStatus(rawValue: try row.value(5, "status")) ?? .online
+        status = try row.value(5, "status")
         password = try row.value(6, "password")
         home = try row.value(7, "home")
         createdAt = try row.value(8, "created_at")
@@ -35,30 +35,96 @@ struct UserRow: RowDecodable {
     }
 }
 
+/// An account with its tags, for lists.
+private struct UserEntry: RowDecodable {
+    let user: UserRow
+    let tags: TagSet
+
+    init(row: borrowing Row) throws(DatabaseError) {
+        user = try UserRow(row: row)
+        tags = try row.value(10, "tags")
+    }
+}
+
 /// Accounts and their tags.
 enum UserStore {
+    /// Which accounts a list is of.
+    struct Filter: Sendable {
+        /// Whom to leave out: the node's own account.
+        let except: UserID
+        /// In lower case; nil for all.
+        let search: String?
+        let tag: Tag?
+    }
+
     private static let byID = Query<UserID, UserRow>(
         "SELECT \(UserRow.columns) FROM user WHERE id = ?1")
     private static let byName = Query<String, UserRow>(
         "SELECT \(UserRow.columns) FROM user WHERE username_key = ?1")
     private static let byEmail = Query<String, UserRow>(
         "SELECT \(UserRow.columns) FROM user WHERE email_key = ?1")
-    private static let tagsOf = Query<UserID, String>(
+    private static let tagsOf = Query<UserID, Tag>(
         "SELECT tag FROM user_tag WHERE user_id = ?1 ORDER BY tag")
+    private static let oldestAdministrator = Query<UserRow>(
+        """
+        SELECT \(UserRow.columns) FROM user
+        WHERE id IN (SELECT user_id FROM user_tag WHERE tag = 'avr:admin')
+        ORDER BY created_at, id
+        LIMIT 1
+        """)
+    private static let isAdministered = Query<Bool>(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM user_tag AS mine
+            WHERE tag = 'avr:admin' AND NOT EXISTS (
+                SELECT 1 FROM user_tag WHERE user_id = mine.user_id AND tag = 'avr:disabled'))
+        """)
+
+    private static let filter: SQL = """
+        id <> ?1
+        AND (?2 IS NULL OR instr(username_key, ?2) > 0 OR instr(displayname_key, ?2) > 0)
+        AND (?3 IS NULL
+            OR EXISTS (SELECT 1 FROM user_tag WHERE user_id = user.id AND tag = ?3))
+        """
+    private static let page = Query<UserID, String?, Tag?, [UInt8], Int, UserEntry>(
+        """
+        SELECT \(UserRow.columns),
+            (SELECT coalesce(group_concat(tag, ' '), '') FROM user_tag WHERE user_id = user.id)
+                AS tags
+        FROM user
+        WHERE \(filter) AND id > ?4
+        ORDER BY id
+        LIMIT ?5
+        """)
+    private static let count = Query<UserID, String?, Tag?, Int>(
+        "SELECT count(*) FROM user WHERE \(filter)")
+
     private static let insertUser = Command<
-        UserID, Username, String, DisplayName, EmailAddress?, String?, String?, Timestamp
+        UserID, Username, String, DisplayName, String, EmailAddress?, String?, String?, Timestamp
     >(
         """
         INSERT INTO user (
-            id, username, username_key, displayname, email, email_key, password, created_at,
-            updated_at
-        ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+            id, username, username_key, displayname, displayname_key, email, email_key, password,
+            created_at, updated_at
+        ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
         """)
-    private static let insertTag = Command<UserID, String>(
-        "INSERT OR IGNORE INTO user_tag (user_id, tag) VALUES (?1, ?2)")
-
-    private static let updatePassword = Command<UserID, String>(
+    private static let updateUser = Command<
+        UserID, Username, String, DisplayName, String, Description?, EmailAddress?, String?,
+        UserStatus, String?, WorldReference?, Timestamp
+    >(
+        """
+        UPDATE user SET
+            username = ?2, username_key = ?3, displayname = ?4, displayname_key = ?5,
+            description = ?6, email = ?7, email_key = ?8, status = ?9, password = ?10, home = ?11,
+            updated_at = ?12
+        WHERE id = ?1
+        """)
+    private static let setPassword = Command<UserID, String>(
         "UPDATE user SET password = ?2 WHERE id = ?1")
+    private static let deleteUser = Command<UserID>("DELETE FROM user WHERE id = ?1")
+    private static let insertTag = Command<UserID, Tag>(
+        "INSERT OR IGNORE INTO user_tag (user_id, tag) VALUES (?1, ?2)")
+    private static let deleteTags = Command<UserID>("DELETE FROM user_tag WHERE user_id = ?1")
 
     /// The account with that id.
     static func find(
@@ -85,8 +151,29 @@ enum UserStore {
     static func tags(
         _ id: UserID, _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> TagSet {
-        let texts = try reader.all(tagsOf, id)
-        return TagSet(texts.compactMap { Tag($0) }.prefix(TagSet.limit)) ?? []
+        TagSet(try reader.all(tagsOf, id).prefix(TagSet.limit)) ?? []
+    }
+
+    /// The administrator who has been here longest.
+    static func oldestAdministrator(
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> UserRow? {
+        try reader.first(oldestAdministrator)
+    }
+
+    /// Whether any account is left that may do what the operator may.
+    static func isAdministered(_ reader: borrowing Reader<APIError>) throws(APIError) -> Bool {
+        try reader.first(isAdministered) ?? false
+    }
+
+    /// At most `limit` accounts behind `after`, with their tags, and how many there are in all.
+    static func page(
+        _ filter: Filter, after: [UInt8], limit: Int, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (entries: [(user: UserRow, tags: TagSet)], total: Int) {
+        let entries = try reader.all(
+            page, filter.except, filter.search, filter.tag, after, limit)
+        let total = try reader.first(count, filter.except, filter.search, filter.tag)
+        return (entries.map { ($0.user, $0.tags) }, total ?? 0)
     }
 
     /// Makes an account; 67 when its name or email address is taken.
@@ -95,21 +182,55 @@ enum UserStore {
         password: String?, tags: TagSet, at now: Timestamp,
         _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
+        let displayname = displayname ?? DisplayName(username)
         let violation = try transaction.attempt(
-            insertUser, id, username, username.folded, displayname ?? DisplayName(username),
-            email, email?.folded, password, now)
-        if let violation {
-            let field = violation.isUnique("user.email_key") ? "email" : "username"
-            throw APIError(.alreadyExists, field: field, "is taken")
-        }
-        for tag in tags.tags { try transaction.run(insertTag, id, tag.text) }
+            insertUser, id, username, username.folded, displayname,
+            displayname.text.lowercased(), email, email?.folded, password, now)
+        if let violation { throw taken(violation) }
+        for tag in tags.tags { try transaction.run(insertTag, id, tag) }
     }
 
-    /// Keeps another password hash.
-    static func setPassword(
-        _ hash: String, of id: UserID, _ transaction: borrowing Transaction<APIError>
+    /// Keeps an account as it is now; 67 when its name or email address is taken.
+    static func update(
+        _ user: UserRow, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
-        try transaction.run(updatePassword, id, hash)
+        let violation = try transaction.attempt(
+            updateUser, user.id, user.username, user.username.folded, user.displayname,
+            user.displayname.text.lowercased(), user.description, user.email, user.email?.folded,
+            user.status, user.password, user.home, user.updatedAt)
+        if let violation { throw taken(violation) }
+    }
+
+    /// Replaces the tags of an account.
+    static func setTags(
+        _ tags: TagSet, of id: UserID, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(deleteTags, id)
+        for tag in tags.tags { try transaction.run(insertTag, id, tag) }
+    }
+
+    /// Replaces the hash of an account's password.
+    static func setPassword(
+        _ encoded: String, of id: UserID, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(setPassword, id, encoded)
+    }
+
+    /// Deletes an account, and by the schema what belongs to it alone.
+    static func delete(
+        _ id: UserID, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(deleteUser, id)
+    }
+
+    private static func taken(_ violation: ConstraintViolation) -> APIError {
+        let field =
+            switch violation {
+            case _ where violation.isUnique("user.email_key"): "email"
+            case _ where violation.isUnique("user.username_key"): "username"
+            case _: "id"
+            }
+        return APIError(.alreadyExists, field: field, "is taken")
     }
 }
 

@@ -48,10 +48,12 @@ public enum UserAPI {
         public static let parameters = UserAPI.selectorParameters
         /// Whom it is about.
         public let user: UserSelector
+        /// What `?server=` names.
+        public let server: ServerAddress?
         /// Reads path and query.
         public init(_ arguments: inout PathArguments) throws(APIError) {
             user = try arguments.capture(0, or: .userNotFound) { UserSelector($0) }
-            _ = Located.server(&arguments)
+            server = Located.server(&arguments)
         }
     }
 

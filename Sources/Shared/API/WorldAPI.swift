@@ -37,10 +37,12 @@ public enum WorldAPI {
         public static let parameters = [worldParameter, Located.parameter]
         /// The world.
         public let world: WorldReference
+        /// What `?server=` names.
+        public let server: ServerAddress?
         /// Reads path and query.
         public init(_ arguments: inout PathArguments) throws(APIError) {
             world = try arguments.capture(0, or: .worldNotFound) { WorldReference($0) }
-            _ = Located.server(&arguments)
+            server = Located.server(&arguments)
         }
     }
     /// `/api/worlds/:id/assets`
@@ -58,6 +60,8 @@ public enum WorldAPI {
             ]
         /// The world.
         public let world: WorldReference
+        /// What `?server=` names.
+        public let server: ServerAddress?
         /// Which part of the list.
         public let page: PageQuery
         /// Only for this engine.
@@ -79,7 +83,7 @@ public enum WorldAPI {
                 arguments.value("empty", "true or false") { text in
                     text.isEmpty ? true : Bool(text)
                 } ?? false
-            _ = Located.server(&arguments)
+            server = Located.server(&arguments)
         }
     }
     /// `/api/worlds/:id/assets/:asset`
@@ -90,13 +94,15 @@ public enum WorldAPI {
         public static let parameters = [worldParameter, assetParameter, Located.parameter]
         /// The world.
         public let world: WorldReference
+        /// What `?server=` names.
+        public let server: ServerAddress?
         /// The asset.
         public let asset: AssetID
         /// Reads path and query.
         public init(_ arguments: inout PathArguments) throws(APIError) {
             world = try arguments.capture(0, or: .worldNotFound) { WorldReference($0) }
             asset = try arguments.capture(1, or: .assetNotFound) { AssetID($0) }
-            _ = Located.server(&arguments)
+            server = Located.server(&arguments)
         }
     }
     /// `/api/worlds/:id/assets/:asset/file`
@@ -112,6 +118,8 @@ public enum WorldAPI {
         ]
         /// The world.
         public let world: WorldReference
+        /// What `?server=` names.
+        public let server: ServerAddress?
         /// The asset.
         public let asset: AssetID
         /// What `?hash=` says.
@@ -121,7 +129,7 @@ public enum WorldAPI {
             world = try arguments.capture(0, or: .worldNotFound) { WorldReference($0) }
             asset = try arguments.capture(1, or: .assetNotFound) { AssetID($0) }
             hash = arguments.value("hash", ContentHash.expectation) { ContentHash($0) }
-            _ = Located.server(&arguments)
+            server = Located.server(&arguments)
         }
     }
 
@@ -186,17 +194,50 @@ public enum WorldAPI {
         /// The size.
         public let size: FileSize?
     }
-    /// The answer to an upload: the asset, or how much of it is there.
-    public struct UploadState: Codable, Sendable {
-        /// How many bytes have arrived; nil once the file is complete.
-        public let received: Int64?
-        /// The asset with its file, once it is complete.
-        public let asset: Asset?
+    /// The answer to an upload: the asset once its file is whole, else how much of it is there.
+    public enum UploadState: Codable, Sendable, JSONDescribed {
+        /// So many bytes have arrived, and more are to come.
+        case received(Int64)
+        /// The file is whole; the asset's fields, with `received` beside them.
+        case complete(Asset)
 
-        /// A state of an upload.
-        public init(received: Int64?, asset: Asset?) {
-            self.received = received
-            self.asset = asset
+        private enum CodingKeys: String, CodingKey { case received, id }
+
+        /// Either object.
+        public static var jsonSchema: JSONValue {
+            [
+                "anyOf": [
+                    JSONCoder.schema(Asset.self),
+                    [
+                        "type": "object", "required": ["received"],
+                        "properties": ["received": ["type": "integer", "minimum": 0]],
+                    ],
+                ]
+            ]
+        }
+        /// Nothing yet.
+        public static var sample: UploadState { .received(0) }
+        /// What it is.
+        public static var expectation: String { "an asset, or how many bytes of it arrived" }
+
+        /// Reads the asset where there is one.
+        public init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            self =
+                container.contains(.id)
+                ? .complete(try Asset(from: decoder))
+                : .received(try container.decode(Int64.self, forKey: .received))
+        }
+
+        /// Writes the asset's own fields and `received`, or `received` alone.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            switch self {
+            case .received(let count): try container.encode(count, forKey: .received)
+            case .complete(let asset):
+                try asset.encode(to: encoder)
+                try container.encode(asset.size?.number ?? 0, forKey: .received)
+            }
         }
     }
 
