@@ -198,10 +198,9 @@ public enum RoomCommands {
         frame.append(json)
     }
 
-    /// Reads a frame and calls `body` for each command in it.
-    public static func read(
-        _ frame: [UInt8], _ body: (Entry) -> Void
-    ) throws(RoomFrameError) {
+    /// Reads a frame; ranges are into it.
+    public static func read(_ frame: [UInt8]) throws(RoomFrameError) -> [Entry] {
+        var entries: [Entry] = []
         do {
             let span = frame.span
             var reader = ByteReader()
@@ -217,11 +216,12 @@ public enum RoomCommands {
                 guard let instance, let player, let command else {
                     throw RoomFrameError(offset: start)
                 }
-                body(
+                entries.append(
                     Entry(
                         instance: instance, epoch: epoch, player: player, command: command,
                         range: range))
             }
+            return entries
         } catch let error as ByteReaderError {
             throw RoomFrameError(offset: error.offset)
         } catch let error as RoomFrameError {

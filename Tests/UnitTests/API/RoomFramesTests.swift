@@ -58,7 +58,7 @@ struct RoomFramesTests {
         }
         let bytes = frame.array()
         var read: [(PlayerID, RoomCommands.Command, String)] = []
-        try RoomCommands.read(bytes) { entry in
+        for entry in try RoomCommands.read(bytes) {
             #expect(entry.instance == instance && entry.epoch == 9)
             read.append(
                 (entry.player, entry.command, String(decoding: bytes[entry.range], as: UTF8.self)))
@@ -73,7 +73,7 @@ struct RoomFramesTests {
             var bytes = random.bytes(round % 97)
             if !bytes.isEmpty { bytes[0] = UInt8(round % 2 + 1) }
             _ = try? RoomBatch(reading: bytes)
-            try? RoomCommands.read(bytes) { _ in }
+            _ = try? RoomCommands.read(bytes)
         }
     }
 }

@@ -1,0 +1,184 @@
+import API
+import Base
+import Domain
+import HTTP
+
+/// The rules of one room, and what it has to say: who is in, who is master, what moved. Pure:
+/// what comes out waits in a batch until somebody takes it.
+struct InstanceMachine: ~Copyable {
+    /// What an `instance-data` may hold, docs/client.
+    static let dataLimit = 16 << 10
+
+    private(set) var hosting: Hosting
+    /// In the order in which they came.
+    private(set) var players: [Player] = []
+    private var transforms = TransformTable()
+    private var batch = RoomBatchWriter()
+    private var sequence: Int64 = 0
+    private let subgroup: String
+
+    init(_ hosting: Hosting) {
+        self.hosting = hosting
+        subgroup = hosting.instance.text
+    }
+
+    /// Whether something waits to be taken.
+    var hasOutput: Bool {
+        let isEmpty = batch.isEmpty
+        return !isEmpty || transforms.isDirty
+    }
+
+    /// On whose client the world's logic runs: the owner while present, else the longest present;
+    /// bots only where there is nobody else.
+    var master: PlayerID? {
+        if let owner = players.first(where: { $0.user == hosting.owner }) { return owner.id }
+        return (players.first { $0.role != .bot } ?? players.first)?.id
+    }
+
+    func holds(_ player: PlayerID) -> Bool { players.contains { $0.id == player } }
+
+    /// A player comes in: the others are told, the snapshot is for the one who comes. What waited
+    /// must have been taken before, for it is in the snapshot.
+    mutating func enter(_ player: Player) -> RoomSnapshot {
+        if let index = players.firstIndex(where: { $0.id == player.id }) {
+            players[index] = player
+        } else {
+            players.append(player)
+            let instance = hosting.instance
+            say(.instanceJoined, sender: player.id, to: .others) { out in
+                out.append(#"{"instance":"#)
+                out.append(jsonString: instance.text)
+                out.append(#","player":"#)
+                JSONCoder.encode(player, into: &out)
+                out.append(UInt8(ascii: "}"))
+            }
+        }
+        return RoomSnapshot(
+            instance: hosting.instance, player: player, players: players, objects: [],
+            transforms: transforms.all)
+    }
+
+    /// A player is gone: the others are told.
+    mutating func leave(_ player: PlayerID, _ type: LeaveType) {
+        guard let index = players.firstIndex(where: { $0.id == player }) else { return }
+        players.remove(at: index)
+        transforms.forget(player)
+        let left = SocketMessages.Left(instance: hosting.instance, player: player, type: type)
+        say(.instanceLeft, sender: nil, to: .others) { JSONCoder.encode(left, into: &$0) }
+    }
+
+    /// A member says something to the others, or to those named in `to`.
+    mutating func data(_ value: JSONValue, from player: PlayerID) {
+        guard holds(player), let content = value["data"] else { return }
+        var audience = RoomBatch.Audience.others
+        if let to = value["to"], !to.isNull {
+            let named = (to.arrayValue ?? []).compactMap { $0.stringValue.flatMap(PlayerID.init) }
+            audience = .players(named.filter { $0 != player && holds($0) })
+            if case .players([]) = audience { return }
+        }
+        let instance = hosting.instance
+        say(.instanceData, sender: player, to: audience) { out in
+            out.append(#"{"instance":"#)
+            out.append(jsonString: instance.text)
+            out.append(#","player":"#)
+            out.append(jsonString: player.text)
+            out.append(#","data":"#)
+            out.append(json: content)
+            out.append(UInt8(ascii: "}"))
+        }
+    }
+
+    /// A member moves something. What may not be is dropped: there is no answer to a transform.
+    mutating func transform(_ value: JSONValue, from player: PlayerID, now: Timestamp) {
+        guard holds(player) else { return }
+        try? transforms.take(
+            value, from: player, mayMoveObjects: master == player, now: now)
+    }
+
+    /// All that waits, as one frame for every Reil that has members here.
+    mutating func takeBatch() -> [UInt8] {
+        let instance = hosting.instance
+        let subgroup = subgroup
+        var pending: [(PlayerID, [RoomTransform])] = []
+        transforms.drain { pending.append(($0, $1)) }
+        for (player, moved) in pending {
+            batch.append(sender: player, audience: .others) { out in
+                for transform in moved {
+                    Self.frame(transform, instance, subgroup, into: &out)
+                }
+            }
+        }
+        return batch.take(instance: instance, epoch: hosting.epoch)
+    }
+
+    private static func frame(
+        _ transform: RoomTransform, _ instance: InstanceID, _ subgroup: String,
+        into out: inout ByteWriter
+    ) {
+        framed(into: &out) { out in
+            out.append(#"{"command":"instance-transform","subgroup":""#)
+            out.append(subgroup)
+            out.append(#"","data":{"instance":""#)
+            out.append(subgroup)
+            out.append(#"","player":""#)
+            out.append(transform.player.text)
+            out.append(#"","path":"#)
+            out.append(jsonString: transform.path)
+            append("p", transform.p, into: &out)
+            append("r", transform.r, into: &out)
+            append("s", transform.s, into: &out)
+            append("v", transform.v, into: &out)
+            append("a", transform.a, into: &out)
+            out.append(#","at":"#)
+            out.append(decimal: transform.at.milliseconds)
+            out.append("}}")
+        }
+    }
+
+    private static func append(
+        _ key: StaticString, _ numbers: [Double]?, into out: inout ByteWriter
+    ) {
+        guard let numbers else { return }
+        out.append(#",""#)
+        out.append(key)
+        out.append(#"":["#)
+        for (index, number) in numbers.enumerated() {
+            if index > 0 { out.append(UInt8(ascii: ",")) }
+            out.append(json: .double(number))
+        }
+        out.append(UInt8(ascii: "]"))
+    }
+
+    private mutating func say(
+        _ event: SocketEvent, sender: PlayerID?, to audience: RoomBatch.Audience,
+        _ write: (inout ByteWriter) -> Void
+    ) {
+        sequence += 1
+        let number = sequence
+        let subgroup = subgroup
+        batch.append(sender: sender, audience: audience) { out in
+            Self.framed(into: &out) { out in
+                out.append(#"{"command":""#)
+                out.append(event.rawValue)
+                out.append(#"","subgroup":""#)
+                out.append(subgroup)
+                out.append(#"","seq":"#)
+                out.append(decimal: number)
+                out.append(#","data":"#)
+                write(&out)
+                out.append(UInt8(ascii: "}"))
+            }
+        }
+    }
+
+    /// A complete WebSocket frame around what `write` writes: its header comes before a length
+    /// that is known only afterwards.
+    private static func framed(
+        into out: inout ByteWriter, _ write: (inout ByteWriter) -> Void
+    ) {
+        var payload = ByteWriter(capacity: 256)
+        write(&payload)
+        FrameSerializer.header(.text, length: payload.count, into: &out)
+        payload.withSpan { out.append($0) }
+    }
+}
