@@ -16,7 +16,8 @@ let strict: [SwiftSetting] = [
 
 func shared(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(
-        name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", swiftSettings: strict)
+        name: name, dependencies: dependencies, path: "Sources/Shared/\(name)",
+        swiftSettings: strict)
 }
 
 func role(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -59,7 +60,8 @@ let package = Package(
         .testTarget(
             name: "UnitTests",
             dependencies: [
-                "Support", "Base", "Crypto", "Domain", "HTTP", "Storage", "Net", "API", "Federation",
+                "Support", "Base", "Crypto", "Domain", "HTTP", "Storage", "Net", "API",
+                "Federation",
                 "Runtime", "Eta", "Reil", "Ins",
             ],
             // Tables of the contract: data that the tests read, no sources.
