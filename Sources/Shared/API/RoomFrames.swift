@@ -77,7 +77,8 @@ public struct RoomBatch: Sendable {
         var entries: [(PlayerID?, Audience, Int)] = []
         entries.reserveCapacity(count)
         for _ in 0..<count {
-            let sender = PlayerID(bytes: Array(frame[try reader.range(span, length: 16)]))
+            let name = Array(frame[try reader.range(span, length: 16)])
+            let sender = name.allSatisfy { $0 == 0 } ? nil : PlayerID(bytes: name)
             let audience = try reader.uint8(span)
             let length = Int(try reader.uint32(span))
             if audience == 0 {
