@@ -18,7 +18,8 @@ public enum Eta {
     private static func serve(_ launch: Launch) async throws -> Serving {
         let settings = try EtaSettings(launch.config)
         let registry = try await Registry(settings, on: launch.group)
-        _ = registry.makeRouter()
-        return Serving([registry.sweeper], address: { settings.listen.description })
+        let server = EtaServer(registry, registry.makeRouter(), on: launch.group)
+        return Serving(
+            [registry.watch, registry.sweeper, server], address: { server.address })
     }
 }

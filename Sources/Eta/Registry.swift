@@ -23,6 +23,10 @@ public final class Registry: Sendable {
     public let pushes: Pushes
     /// The Ins that are linked.
     public let roster: InsRoster
+    /// The node as the world sees it.
+    public let record: ServerRecord
+    /// The links of the Reil.
+    let watch: LinkWatch
     /// Hashes passwords and compares them.
     public let passwords: Passwords
     /// Compares passwords as often as failures are allowed.
@@ -46,8 +50,12 @@ public final class Registry: Sendable {
         files = try DataFolder.files(settings, ambient)
         node = try await NodeStore.open(database, settings, keys, ambient)
         try await InsStore.makeLocal(database, settings, ambient)
-        pushes = Pushes(ambient: ambient)
+        pushes = Pushes(ambient: ambient, on: group.loops[0])
         roster = InsRoster()
+        record = ServerRecord(node, database)
+        watch = LinkWatch(
+            ambient, pushes: pushes, roster: roster, node: node, record: record,
+            resumeWindow: settings.resumeWindow, on: group.loops[0])
         passwords = Passwords(logN: settings.logN, threads: group.loops.count)
         let guarding = LoginGuard(
             pair: settings.loginRate, account: settings.accountLoginRate, clock: ambient.clock)
@@ -56,6 +64,8 @@ public final class Registry: Sendable {
         tokens = AccessTokens(node)
         ending = SessionEnding(pushes: pushes)
         sweeper = Sweeper(ambient, on: group.loops[0])
+        _ = try await record.count()
+        scheduleSweeps(guarding)
     }
 
     /// The endpoints of this role, each bound to the feature that answers it.
@@ -79,6 +89,28 @@ public final class Registry: Sendable {
             ambient.log.warning("endpoint without a method", .text("endpoint", endpoint))
         }
         return router
+    }
+
+    /// What is done again and again, besides what features add to it.
+    private func scheduleSweeps(_ guarding: LoginGuard) {
+        let (database, ambient, record, pushes) = (database, ambient, record, pushes)
+        sweeper.every(.seconds(30), "expired rows") { () async throws(APIError) in
+            let now = ambient.clock.timestamp()
+            try await database.write { (transaction) throws(APIError) in
+                try SessionStore.sweep(now: now, transaction)
+                try IntegrityStore.sweep(now: now, transaction)
+                try PeerStore.sweep(now: now, transaction)
+                try ChallengeStore.sweep(before: now - .seconds(24 * 3_600), transaction)
+            }
+            guarding.forget()
+        }
+        sweeper.every(.seconds(5), "figures") { () async throws(APIError) in
+            if try await record.count() { pushes.announce(.server(record.server)) }
+        }
+        let outside = OutsideChanges(node: node, database: database, pushes: pushes)
+        sweeper.every(.seconds(1), "changes from outside") { () async throws(APIError) in
+            try await outside.publish()
+        }
     }
 
     /// What this role has to answer.

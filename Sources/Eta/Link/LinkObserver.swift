@@ -8,9 +8,11 @@ protocol LinkObserver: Sendable {
     func hostings() throws(APIError) -> [Hosting]
     /// No Reil has heard of that Ins for too long: its instances are over.
     func insLost(_ ins: String) async throws(APIError)
-    /// The seats that a Reil's sockets hold, as it says after a reconnect: others of its run are
-    /// free, and those that it holds no more are dismissed.
-    func seatsReported(_ seats: [SeatReport], by run: String) async throws(APIError)
+    /// The seats that a Reil's sockets hold, as it says when it links: others of its run that were
+    /// taken before `moment` are free, and those that it reports and that are gone are dismissed.
+    func seatsReported(
+        _ seats: [SeatReport], by run: String, before moment: Timestamp
+    ) async throws(APIError)
     /// Seats of all runs of Reil but these are free.
     func releaseSeats(except runs: [String]) async throws(APIError)
 }

@@ -4,28 +4,217 @@ import Domain
 
 /// What every Reil of the node is told. A controller announces what it has written, once it is
 /// durable; what takes rights away is waited for before the write is answered.
+///
+/// A frame is encoded once and put into the outbox of each link under one lock, so that all Reil
+/// hear of everything in one order; each link's own loop sends from there.
 public final class Pushes: Sendable {
-    /// The outside.
-    let ambient: Ambient
+    struct LinkState {
+        var link: ReilLink
+        var hello: ReilHello
+        /// Frames that wait: for the welcome, then for the link's loop.
+        var outbox: [[UInt8]] = []
+        var isWelcomed = false
+    }
+    private struct State {
+        var links: [Int: LinkState] = [:]
+        var ledger = LeaseLedger()
+        var waiting: [Int64: CheckedContinuation<Void, Never>] = [:]
+        /// Runs whose link is gone, and until when they may come back.
+        var gone: [String: Instant] = [:]
+        var lastLink = 0
+    }
 
-    /// Nobody is linked yet.
-    public init(ambient: Ambient) { self.ambient = ambient }
+    private let ambient: Ambient
+    private let loop: any LoopExecutor
+    private let state = Lock(State())
+
+    /// Nobody is linked yet; `loop` keeps the time of leases.
+    public init(ambient: Ambient, on loop: any LoopExecutor) {
+        self.ambient = ambient
+        self.loop = loop
+    }
+
+    // MARK: What is told
 
     /// An object is not what it was.
-    public func announce(_ change: ObjectChange) {}
+    public func announce(_ change: ObjectChange) { send(.changed(change)) }
 
     /// Something counts no more: comes back once every Reil has taken it, or lost its lease.
-    public func revoke(_ revocation: Revocation) async {}
+    public func revoke(_ revocation: Revocation) async {
+        await sendAndWait { .revoke(sequence: $0, revocation) }
+    }
 
     /// An instance is hosted by that Ins from now on: comes back once every Reil knows.
-    public func host(_ hosting: Hosting) async {}
+    public func host(_ hosting: Hosting) async {
+        await sendAndWait { .host(sequence: $0, hosting) }
+    }
 
     /// An instance is over.
-    public func close(_ instance: InstanceID) {}
+    public func close(_ instance: InstanceID) {
+        let sequence = state.withLock { $0.ledger.number() }
+        send(.close(sequence: sequence, instance: instance))
+    }
 
     /// A player's seat is gone by Eta's own decision.
-    public func dismiss(_ player: PlayerID, from instance: InstanceID, _ type: LeaveType) {}
+    public func dismiss(_ player: PlayerID, from instance: InstanceID, _ type: LeaveType) {
+        send(.dismissed(instance: instance, player: player, type: type))
+    }
 
     /// A token of one of our users abroad is to be revoked there.
-    public func endAbroad(_ integrity: IntegrityID, at server: ServerAddress) {}
+    public func endAbroad(_ integrity: IntegrityID, at server: ServerAddress) {
+        // One Reil does it; the first that there is.
+        let frame = JSONCoder.encode(RegistryPush.endAbroad(server: server, integrity: integrity))
+        let link = state.withLock { state -> ReilLink? in
+            guard let first = state.links.keys.min() else { return nil }
+            state.links[first]?.outbox.append(frame)
+            return state.links[first]?.link
+        }
+        link?.flush()
+    }
+
+    private func send(_ push: RegistryPush) {
+        let frame = JSONCoder.encode(push)
+        flush(state.withLock { Self.enqueue(frame, &$0) })
+    }
+
+    private func sendAndWait(_ push: @escaping @Sendable (Int64) -> RegistryPush) async {
+        await withCheckedContinuation { continuation in
+            let now = ambient.clock.now()
+            let (links, deadline) = state.withLock { state -> ([ReilLink], Instant?) in
+                let (sequence, deadline) = state.ledger.push(now: now)
+                if deadline != nil { state.waiting[sequence] = continuation }
+                return (Self.enqueue(JSONCoder.encode(push(sequence)), &state), deadline)
+            }
+            flush(links)
+            guard let deadline else { return continuation.resume() }
+            loop.execute {
+                _ = self.loop.schedule(after: deadline - now) { self.expire() }
+            }
+        }
+    }
+
+    private static func enqueue(_ frame: [UInt8], _ state: inout State) -> [ReilLink] {
+        for number in state.links.keys { state.links[number]?.outbox.append(frame) }
+        return state.links.values.map(\.link)
+    }
+
+    private func flush(_ links: [ReilLink]) { for link in links { link.flush() } }
+
+    /// Lets go whoever waits for leases that are over.
+    func expire() {
+        let now = ambient.clock.now()
+        let free = state.withLock { state in
+            state.ledger.expire(now: now).compactMap { state.waiting.removeValue(forKey: $0) }
+        }
+        for continuation in free { continuation.resume() }
+    }
+
+    // MARK: Links
+
+    /// All links, by number.
+    private func reils(_ state: State) -> RegistryPush {
+        let hellos = state.links.sorted { $0.key < $1.key }.map(\.value.hello)
+        return .reils(gateways: hellos.map(\.gateway), links: hellos.map(\.link))
+    }
+
+    /// A Reil has said who it is. From here on pushes wait for it; they leave behind its welcome.
+    /// A link of the same run from before is over. Returns the link's number, and where all Reil
+    /// are now.
+    func join(_ link: ReilLink, _ hello: ReilHello) -> (
+        number: Int, gateways: [Gateway], links: [Gateway]
+    ) {
+        let (number, hellos, older) = state.withLock { state -> (Int, [ReilHello], [ReilLink]) in
+            let older = state.links.filter { $1.hello.run == hello.run }
+            for number in older.keys { state.links[number] = nil }
+            state.gone[hello.run] = nil
+            state.lastLink += 1
+            state.links[state.lastLink] = LinkState(link: link, hello: hello)
+            let hellos = state.links.sorted { $0.key < $1.key }.map(\.value.hello)
+            return (state.lastLink, hellos, older.values.map(\.link))
+        }
+        for link in older { link.end() }
+        return (number, hellos.map(\.gateway), hellos.map(\.link))
+    }
+
+    /// The welcome of a link was sent: what waited for it may leave.
+    func welcomed(_ number: Int) {
+        let others = state.withLock { state -> [ReilLink] in
+            state.links[number]?.isWelcomed = true
+            let frame = JSONCoder.encode(reils(state))
+            for other in state.links.keys where other != number {
+                state.links[other]?.outbox.append(frame)
+            }
+            return state.links.values.map(\.link)
+        }
+        flush(others)
+    }
+
+    /// A link is over; its Reil may come back until `deadline`. Whether it was the run's own.
+    func leave(_ number: Int, deadline: Instant) -> Bool {
+        let others = state.withLock { state -> [ReilLink]? in
+            guard let left = state.links.removeValue(forKey: number) else { return nil }
+            state.gone[left.hello.run] = deadline
+            return Self.enqueue(JSONCoder.encode(reils(state)), &state)
+        }
+        flush(others ?? [])
+        return others != nil
+    }
+
+    /// A renewal: the answer goes behind all that was pushed before.
+    func renew(_ number: Int, renewal: Int64) {
+        let frame = JSONCoder.encode(RegistryPush.leased(number: renewal))
+        let now = ambient.clock.now()
+        let link = state.withLock { state -> ReilLink? in
+            guard state.links[number] != nil else { return nil }
+            state.ledger.renew(number, now: now)
+            state.links[number]?.outbox.append(frame)
+            return state.links[number]?.link
+        }
+        link?.flush()
+    }
+
+    /// A Reil has taken a push.
+    func acknowledge(_ sequence: Int64, by number: Int) {
+        let free = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard state.ledger.acknowledge(sequence, by: number) else { return nil }
+            return state.waiting.removeValue(forKey: sequence)
+        }
+        free?.resume()
+    }
+
+    /// What a link is to send now.
+    func takeOutbox(_ number: Int) -> [[UInt8]] {
+        state.withLock { state in
+            guard let link = state.links[number], link.isWelcomed, !link.outbox.isEmpty else {
+                return []
+            }
+            state.links[number]?.outbox = []
+            return link.outbox
+        }
+    }
+
+    /// The runs that are linked or may come back, when there is one that may no more; nil else.
+    func takeGone(now: Instant) -> [String]? {
+        state.withLock { state in
+            let given = state.gone.filter { $1 <= now }
+            if given.isEmpty { return nil }
+            for run in given.keys { state.gone[run] = nil }
+            return Self.runs(state)
+        }
+    }
+
+    /// The runs that are linked or may come back.
+    var runs: [String] { state.withLock { Self.runs($0) } }
+
+    /// The runs that are linked.
+    var linkedRuns: [String] { state.withLock { $0.links.values.map(\.hello.run).sorted() } }
+
+    private static func runs(_ state: State) -> [String] {
+        (state.links.values.map(\.hello.run) + state.gone.keys).sorted()
+    }
+
+    /// Closes every link, for the end of the process.
+    func endAll() {
+        for link in state.withLock({ $0.links.values.map(\.link) }) { link.end() }
+    }
 }

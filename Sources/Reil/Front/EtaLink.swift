@@ -299,6 +299,15 @@ final class EtaLink: Component {
                     leaseMilliseconds: old.leaseMilliseconds, hostings: old.hostings)
             }
         }
+        if case .reils(let gateways, let links) = push {
+            state.withLock { state in
+                guard let old = state.welcome else { return }
+                state.welcome = Welcome(
+                    server: old.server, accessKeys: old.accessKeys, signingKeys: old.signingKeys,
+                    gateways: gateways, links: links, leaseMilliseconds: old.leaseMilliseconds,
+                    hostings: old.hostings)
+            }
+        }
         for observer in state.withLock({ $0.observers }) { observer.received(push) }
     }
 
@@ -425,7 +434,7 @@ private final class RegistryConnection: MessageReceiver {
         case .revoke(let sequence, _), .host(let sequence, _), .close(let sequence, _):
             owner.received(push)
             send(.acknowledge(sequence: sequence))
-        case .changed, .dismissed, .endAbroad: owner.received(push)
+        case .changed, .dismissed, .endAbroad, .reils: owner.received(push)
         }
     }
 

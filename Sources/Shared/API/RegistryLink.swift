@@ -8,6 +8,8 @@ public enum RegistryPush: Codable, Sendable {
     case welcome(Welcome)
     /// The answer to a renewal of the lease; the lease counts from when the renewal was sent.
     case leased(number: Int64)
+    /// Where clients reach each Reil, and where an Ins dials it, since one came or went.
+    case reils(gateways: [Gateway], links: [Gateway])
     /// Something that counted counts no more. Acknowledged, and waited for.
     case revoke(sequence: Int64, Revocation)
     /// An object is not what it was: caches forget it, sockets hear of it.

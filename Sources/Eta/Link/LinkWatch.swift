@@ -1,0 +1,156 @@
+import API
+import Base
+import Crypto
+import Domain
+import Runtime
+
+/// The registry links as the process sees them: who comes, what a Reil says, who is given up.
+final class LinkWatch: Component {
+    private struct Report: Sendable {
+        var seats: [SeatReport]
+        var run: String
+        var linkedAt: Timestamp
+    }
+    private struct State {
+        var observer: (any LinkObserver)?
+        var reports: [Report] = []
+        /// When the seats of runs from before this start are given up.
+        var startWindow: Instant?
+    }
+
+    let name = "registry links"
+    let ambient: Ambient
+    let pushes: Pushes
+    let roster: InsRoster
+    private let node: Node
+    private let record: ServerRecord
+    private let resumeWindow: Duration
+    private let loop: any LoopExecutor
+    private let stopped = Lock(false)
+    private let state = Lock(State())
+
+    /// How finely the time is looked at.
+    private static let turn: Duration = .milliseconds(100)
+    /// How long an Ins whose link closed may take to come back, socket.md §6.
+    private static let insWindow: Duration = .milliseconds(500)
+
+    init(
+        _ ambient: Ambient, pushes: Pushes, roster: InsRoster, node: Node, record: ServerRecord,
+        resumeWindow: Duration, on loop: any LoopExecutor
+    ) {
+        self.ambient = ambient
+        self.pushes = pushes
+        self.roster = roster
+        self.node = node
+        self.record = record
+        self.resumeWindow = resumeWindow
+        self.loop = loop
+    }
+
+    /// Names who keeps instances and players; before `start`.
+    func observe(_ observer: any LinkObserver) { state.withLock { $0.observer = observer } }
+
+    func start() async throws {
+        let deadline = ambient.clock.now() + resumeWindow
+        let observer = state.withLock { state in
+            state.startWindow = deadline
+            return state.observer
+        }
+        do throws(APIError) {
+            for hosting in try observer?.hostings() ?? [] {
+                roster.expect(hosting.ins, deadline: deadline)
+            }
+        } catch { throw Fault(error.context, remedy: "see what is wrong with the database") }
+    }
+
+    func run() async {
+        while !stopped.withLock({ $0 }) {
+            await loop.rest(for: Self.turn)
+            await look()
+        }
+    }
+
+    func stop() async {
+        stopped.withLock { $0 = true }
+        pushes.endAll()
+    }
+
+    // MARK: What links say
+
+    func welcome(gateways: [Gateway], links: [Gateway]) throws(APIError) -> Welcome {
+        let signing = SigningKey(
+            seed: Hex.encode(node.keys.signing.seed.reveal()), createdAt: node.createdAt,
+            expiresAt: node.createdAt + Self.keyLifetime)
+        return Welcome(
+            server: record.server,
+            accessKeys: [node.keys.accessID: Hex.encode(node.keys.access.reveal())],
+            signingKeys: [signing], gateways: gateways, links: links,
+            leaseMilliseconds: LeaseLedger.lease.milliseconds,
+            hostings: try state.withLock({ $0.observer })?.hostings() ?? [])
+    }
+
+    /// A key that is not rotated does not end; the discovery document has to name some end.
+    private static let keyLifetime: Duration = .seconds(100 * 365 * 24 * 3_600)
+
+    func insLost(_ credential: String, by run: String) {
+        roster.lost(credential, by: run, deadline: ambient.clock.now() + Self.insWindow)
+    }
+
+    func seatsReported(_ seats: [SeatReport], by run: String) {
+        let report = Report(seats: seats, run: run, linkedAt: ambient.clock.timestamp())
+        state.withLock { $0.reports.append(report) }
+    }
+
+    /// A Reil links, perhaps again: what it has of Ins it says anew.
+    func joined(_ run: String) {
+        roster.lost(allOf: run, deadline: ambient.clock.now() + resumeWindow)
+    }
+
+    /// A link is over. Its Reil may be back, and an Ins that only it had may live all the same.
+    func left(_ number: Int, _ run: String) {
+        let deadline = ambient.clock.now() + resumeWindow
+        guard pushes.leave(number, deadline: deadline) else { return }
+        ambient.log.warning("reil gone", .text("run", run))
+        roster.lost(allOf: run, deadline: deadline)
+    }
+
+    // MARK: What follows from it
+
+    /// Does what is due.
+    func look() async {
+        let now = ambient.clock.now()
+        pushes.expire()
+        let (observer, reports, isStartOver) = state.withLock { state in
+            defer { state.reports = [] }
+            let isOver = state.startWindow.map { $0 <= now } ?? false
+            if isOver { state.startWindow = nil }
+            return (state.observer, state.reports, isOver)
+        }
+        guard let observer else { return }
+        for report in reports {
+            await attempt("seats reported") { () async throws(APIError) in
+                try await observer.seatsReported(
+                    report.seats, by: report.run, before: report.linkedAt)
+            }
+        }
+        for ins in roster.takeLost(now: now) {
+            ambient.log.warning("ins lost", .text("ins", ins))
+            await attempt("ins lost") { () async throws(APIError) in
+                try await observer.insLost(ins)
+            }
+        }
+        if let runs = pushes.takeGone(now: now) ?? (isStartOver ? pushes.runs : nil) {
+            await attempt("seats released") { () async throws(APIError) in
+                try await observer.releaseSeats(except: runs)
+            }
+        }
+    }
+
+    private func attempt(
+        _ what: String, _ work: () async throws(APIError) -> Void
+    ) async {
+        do throws(APIError) { try await work() } catch {
+            ambient.log.error("not done", .text("what", what), .reason(error.context))
+        }
+    }
+}
