@@ -141,7 +141,7 @@ public struct ClientMachine: ~Copyable {
         // RFC 9110 §8.6: methods that give a body no meaning say nothing of one they have not.
         if length == 0, method != .post, method != .put, method != .patch { framing = .none }
         awaitsContinue = expectContinue && length != 0
-        if awaitsContinue { output.append("Expect: 100-continue\r\n") }
+        if awaitsContinue { Serializer.text("Expect: 100-continue\r\n", into: &output) }
         Serializer.framing(framing, into: &output)
         Serializer.lineEnd(&output)
         request = BodyWriter(framing)

@@ -56,7 +56,7 @@ struct HeadScanner {
         }
         if firstLineEnd == 0 {
             var index = line
-            while index < end, span[index] &- 32 < 95 { index += 1 }
+            index = Self.endOfValue(span, from: index, to: end)
             if index == end || index + 1 == end && span[index] == Octet.cr {
                 return ran(out: end, of: span.count)
             }
@@ -92,7 +92,7 @@ struct HeadScanner {
             index += 1
             while index < end, Octet.isBlank(span[index]) { index += 1 }
             let value = index
-            while index < end, Octet.isValue(span[index]) { index += 1 }
+            index = Self.endOfValue(span, from: index, to: end)
             if index == end || index + 1 == end && span[index] == Octet.cr {
                 return ran(out: end, of: span.count)
             }
@@ -113,6 +113,29 @@ struct HeadScanner {
             fieldsEnd = index
             line = index + 2
         }
+    }
+
+    /// The first byte that may not stand in a value: most heads are values, so eight bytes are
+    /// looked at together. Subtracting sets a byte's highest bit where it is below a space, and where
+    /// it is DEL once that is flipped to zero; bytes with the bit set before are let through.
+    private static func endOfValue(_ span: Span<UInt8>, from start: Int, to end: Int) -> Int {
+        var index = start
+        while end - index >= 8 {
+            let word = UInt64(littleEndian: span.word(at: index))
+            let deleted = word ^ 0x7F7F_7F7F_7F7F_7F7F
+            let below = (word &- 0x2020_2020_2020_2020) & ~word
+            let found =
+                (below | (deleted &- 0x0101_0101_0101_0101) & ~deleted) & 0x8080_8080_8080_8080
+            if found == 0 {
+                index += 8
+                continue
+            }
+            index += found.trailingZeroBitCount >> 3
+            if span[index] != Octet.tab { return index }
+            index += 1
+        }
+        while index < end, Octet.isValue(span[index]) { index += 1 }
+        return index
     }
 
     private mutating func ran(out end: Int, of count: Int) -> Outcome {

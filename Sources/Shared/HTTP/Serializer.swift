@@ -19,7 +19,7 @@ enum Serializer {
     }
 
     static func statusLine(_ status: Status, into output: inout ByteWriter) {
-        output.append("HTTP/1.1 ")
+        text("HTTP/1.1 ", into: &output)
         output.append(decimal: status.code)
         output.append(Octet.space)
         output.append(status.reason)
@@ -35,21 +35,26 @@ enum Serializer {
         output.append(method.name)
         output.append(Octet.space)
         output.append(target)
-        output.append(" HTTP/1.1\r\n")
+        text(" HTTP/1.1\r\n", into: &output)
     }
 
     static func framing(_ framing: Framing, into output: inout ByteWriter) {
         switch framing {
         case .none, .untilClose: break
         case .length(let length):
-            output.append("Content-Length: ")
+            text("Content-Length: ", into: &output)
             output.append(decimal: length)
             lineEnd(&output)
-        case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+        case .chunked: text("Transfer-Encoding: chunked\r\n", into: &output)
         }
     }
 
-    static func lineEnd(_ output: inout ByteWriter) { output.append("\r\n") }
+    static func lineEnd(_ output: inout ByteWriter) { text("\r\n", into: &output) }
+
+    /// A constant; left to itself, a literal would be taken for a `String`.
+    static func text(_ constant: StaticString, into output: inout ByteWriter) {
+        output.append(constant)
+    }
 
     static func chunkSize(_ count: Int64, into output: inout ByteWriter) {
         output.append(String(count, radix: 16))

@@ -148,6 +148,7 @@ public struct ServerMachine: ~Copyable {
             if input.isEmpty {
                 let used = take(parser.parse(bytes, limits: limits), now)
                 if used < bytes.count { input.append(bytes.extracting(used..<bytes.count)) }
+                noteEagerBody()
             } else {
                 input.append(bytes)
                 parseInput(now)
@@ -255,7 +256,7 @@ public struct ServerMachine: ~Copyable {
         output.reserve(fields.block.count + 192)
         Serializer.statusLine(status, into: &output)
         output.append(fields.block)
-        output.append("Date: ")
+        Serializer.text("Date: ", into: &output)
         output.append(date)
         Serializer.lineEnd(&output)
         if status == .switchingProtocols {
@@ -269,9 +270,9 @@ public struct ServerMachine: ~Copyable {
         if framing == .untilClose { keepsAlive = false }
         if isDraining || bodyForbidsKeeping { keepsAlive = false }
         if !keepsAlive {
-            output.append("Connection: close\r\n")
+            Serializer.text("Connection: close\r\n", into: &output)
         } else if minorVersion == 0 {
-            output.append("Connection: keep-alive\r\n")
+            Serializer.text("Connection: keep-alive\r\n", into: &output)
         }
         Serializer.framing(framing, into: &output)
         Serializer.lineEnd(&output)
@@ -411,6 +412,12 @@ public struct ServerMachine: ~Copyable {
         let used = take(Self.parse(&parser, input, limits), now)
         // A rejection has emptied the buffer.
         if used > 0 { input.removeFirst(used) }
+        noteEagerBody()
+    }
+
+    /// A client that sends the body with the head waits for no `100 Continue`.
+    private mutating func noteEagerBody() {
+        if case .exchange = state, !input.isEmpty { owesContinue = false }
     }
 
     private static func parse(

@@ -214,6 +214,45 @@ struct RequestParserTests {
         #expect(fields[.host] == "x")
     }
 
+    @Test func `a damaged head is judged the same, whole or in pieces`() {
+        // Seeded: some bytes of good heads are changed, doubled or lost; the verdict must not depend
+        // on where the reads were cut, and nothing may crash.
+        let random = SeededRandom(seed: 19)
+        let heads = [
+            Self.browser,
+            "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+            "PUT http://a/b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ].map { Array($0.utf8) }
+        let spice = Array("\r\n \t:,;\u{0}\u{7F}/?#%@\"=aA0\u{80}".utf8)
+        var refused = 0
+        for _ in 0..<4_000 {
+            var bytes = heads[random.next(below: heads.count)]
+            for _ in 0...random.next(below: 3) {
+                let index = random.next(below: bytes.count)
+                switch random.next(below: 3) {
+                case 0: bytes[index] = spice[random.next(below: spice.count)]
+                case 1: bytes.insert(spice[random.next(below: spice.count)], at: index)
+                default: bytes.remove(at: index)
+                }
+            }
+            // So that it is over even if its own end was damaged.
+            bytes += Array("\r\n\r\n\r\nX\r\n\r\n".utf8)
+            let whole = ServerTranscript()
+            whole.receive(bytes)
+            let pieces = ServerTranscript()
+            var index = 0
+            while index < bytes.count, pieces.effects.isEmpty {
+                let end = min(bytes.count, index + 1 + random.next(below: 9))
+                pieces.receive(Array(bytes[index..<end]))
+                index = end
+            }
+            #expect(whole.effects.first != nil && whole.effects.first == pieces.effects.first)
+            #expect(whole.heads.first?.bytes == pieces.heads.first?.bytes)
+            if whole.heads.isEmpty { refused += 1 }
+        }
+        #expect((500..<3_500).contains(refused), "the damage is too great or too small: \(refused)")
+    }
+
     @Test func `a query is decoded strictly`() {
         func query(_ text: String) -> Query? { Query(Array(text.utf8)[...]) }
         #expect(

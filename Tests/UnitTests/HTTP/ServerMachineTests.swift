@@ -141,6 +141,13 @@ struct ServerMachineTests {
         #expect(server.written() == "HTTP/1.1 200 OK|Content-Length: 0||")
         #expect(server.isIdle)
 
+        // Sent along with the head, it is not waited for.
+        let eager = ServerTranscript()
+        eager.receive(head + "o")
+        #expect(eager.body() == .bytes([UInt8(ascii: "o")]))
+        #expect(eager.body() == .wait)
+        #expect(eager.written() == "")
+
         // Refused without: nobody can tell whether the body will come, so the connection ends.
         let other = ServerTranscript()
         other.receive(head)
