@@ -22,7 +22,7 @@ public struct FuzzTarget: Sendable {
 
     /// All of them.
     public static let all = [
-        json, server, client, serverSocket, clientSocket, addresses, rooms, tokens,
+        json, server, client, serverSocket, clientSocket, forms, ranges, addresses, rooms, tokens,
     ]
 
     /// Fails on some inputs on purpose: who never sees it fail has a fuzzer that finds nothing.
@@ -96,6 +96,53 @@ public struct FuzzTarget: Sendable {
     static let clientSocket = FuzzTarget(
         "client-socket", samples: ["\u{2}\u{1}\u{2}hi\u{9}\u{0}", "\u{1}\u{8}\u{2}\u{3}\u{3E}"]
     ) { socket($0, .client) }
+
+    /// However a form is cut, the same file comes out of it; little is held on the way.
+    static let forms = FuzzTarget(
+        "forms",
+        samples: [
+            "\u{7}--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--b--\r\n",
+            "\u{3}--b\r\nContent-Disposition: form-data; name=other\r\n\r\n1\r\n--b\r\n\r\n",
+        ]
+    ) { input in
+        comparingCuts(input) { pieces in
+            guard let type = MediaType("multipart/form-data; boundary=b".utf8.map { $0 }[...]),
+                var parser = MultipartParser(type)
+            else { preconditionFailure("the type of the form was not taken") }
+            var seen: [String] = []
+            var file: [UInt8] = []
+            for piece in pieces {
+                parser.receive(piece)
+                while let effect = parser.next() {
+                    if case .bytes(let bytes) = effect {
+                        file += bytes
+                    } else {
+                        seen.append("\(effect)")
+                    }
+                }
+                precondition(parser.heldBytes <= 2 * MultipartParser.longestHead, "holds too much")
+            }
+            return seen + (seen.last == "malformed" ? [] : ["\(file)"])
+        }
+    }
+
+    /// Whatever is asked, what is sent lies in the file.
+    static let ranges = FuzzTarget(
+        "ranges", samples: ["bytes=0-99,-5, 200-", "bytes 0-4/10", "bytes */7"]
+    ) { input in
+        for size in [Int64(0), 1, 1_000, 1 << 50] {
+            if case .parts(let parts) = ByteRange.parse(input[...], size: size) {
+                precondition(parts.count <= ByteRange.mostParts, "too many parts")
+                for part in parts {
+                    precondition(part.lowerBound >= 0 && part.upperBound <= size, "outside")
+                    precondition(!part.isEmpty, "an empty part")
+                }
+            }
+        }
+        if let range = ContentRange(input[...]) {
+            precondition(ContentRange(Array(range.text.utf8)[...]) == range, "another range")
+        }
+    }
 
     /// A spelling that is taken is written as itself, and read as the same again.
     static let addresses = FuzzTarget(
