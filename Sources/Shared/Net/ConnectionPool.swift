@@ -145,7 +145,9 @@ actor ConnectionPool: ClientConnectionOwner {
         switch turn {
         case .none: break
         case .hand(let ticket, let connection): call(ticket, .use(connection))
-        case .open(let ticket): call(ticket, .open)
+        case .open(let ticket, let evicted):
+            if let evicted { discard(evicted) }
+            call(ticket, .open)
         }
     }
 
@@ -165,9 +167,9 @@ actor ConnectionPool: ClientConnectionOwner {
         }
         entries[number] = nil
         numbers[ObjectIdentifier(connection)] = nil
-        if wasBusy || !machine.closedIdle(entry.peer, connection: number) {
-            follow(machine.closed(entry.peer))
-        }
+        // Not idle, and not busy either: it was just being handed over.
+        let turn = wasBusy ? nil : machine.closedIdle(entry.peer, connection: number)
+        follow(turn ?? machine.closed(entry.peer))
     }
 
     private func scheduleSweep() {

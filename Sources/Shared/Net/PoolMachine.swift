@@ -26,8 +26,8 @@ struct PoolMachine<Key: Hashable & Sendable>: ~Copyable {
         case none
         /// It gets this connection.
         case hand(ticket: Int, connection: Int)
-        /// It may open one.
-        case open(ticket: Int)
+        /// It may open one, for which `evict` must be closed.
+        case open(ticket: Int, evict: Int?)
     }
 
     private struct Idle {
@@ -46,6 +46,7 @@ struct PoolMachine<Key: Hashable & Sendable>: ~Copyable {
     private let limits: Limits
     private var peers: [Key: State] = [:]
     private(set) var open = 0
+    private var waiting = 0
 
     init(limits: Limits) { self.limits = limits }
 
@@ -53,68 +54,48 @@ struct PoolMachine<Key: Hashable & Sendable>: ~Copyable {
 
     /// Somebody wants a connection; `fresh`: not a kept one.
     mutating func lease(_ key: Key, ticket: Int, fresh: Bool) -> Lease {
-        var state = peers[key] ?? State()
-        defer { peers[key] = state.isEmpty ? nil : state }
         // The one used last is the least likely to be closed just now.
-        if !fresh, let idle = state.idle.popLast() { return .use(idle.connection) }
-        var evicted: Int?
-        if state.open >= limits.perPeer {
-            if fresh, !state.idle.isEmpty {
-                evicted = state.idle.removeFirst().connection
-                state.open -= 1
-                open -= 1
-            }
-        } else if open >= limits.all {
-            evicted = evictOldest()
+        if !fresh, let idle = peers[key]?.idle.popLast() { return .use(idle.connection) }
+        if peers[key] == nil { peers[key] = State() }
+        if let evicted = makeRoom(for: key, fresh: fresh) { return .open(evict: evicted) }
+        guard let count = peers[key]?.waiting.count, count < limits.waiting else {
+            forget(key)
+            return .refused
         }
-        if state.open < limits.perPeer, open < limits.all {
-            state.open += 1
-            open += 1
-            return .open(evict: evicted)
-        }
-        guard state.waiting.count < limits.waiting else { return .refused }
-        state.waiting.append(ticket)
+        peers[key]?.waiting.append(ticket)
+        waiting += 1
         return .wait
     }
 
     /// A leased connection is free again.
     mutating func release(_ key: Key, connection: Int, now: Instant) -> Turn {
-        guard var state = peers[key] else { return .none }
-        defer { peers[key] = state }
-        guard state.waiting.isEmpty else {
-            return .hand(ticket: state.waiting.removeFirst(), connection: connection)
-        }
-        state.idle.append(Idle(connection: connection, since: now))
-        return .none
+        if let ticket = nextWaiting(key) { return .hand(ticket: ticket, connection: connection) }
+        peers[key]?.idle.append(Idle(connection: connection, since: now))
+        return turnOfAnother()
     }
 
     /// A leased connection is closed, or one could not be opened.
     mutating func closed(_ key: Key) -> Turn {
-        guard var state = peers[key] else { return .none }
-        defer { peers[key] = state.isEmpty ? nil : state }
-        guard state.waiting.isEmpty else { return .open(ticket: state.waiting.removeFirst()) }
-        state.open -= 1
-        open -= 1
-        return .none
+        if let ticket = nextWaiting(key) { return .open(ticket: ticket, evict: nil) }
+        drop(key)
+        return turnOfAnother()
     }
 
-    /// An idle connection was closed by the other side. False: it was not idle.
-    mutating func closedIdle(_ key: Key, connection: Int) -> Bool {
-        guard var state = peers[key],
-            let index = state.idle.firstIndex(where: { $0.connection == connection })
-        else { return false }
-        state.idle.remove(at: index)
-        state.open -= 1
-        open -= 1
-        peers[key] = state.isEmpty ? nil : state
-        return true
+    /// An idle connection was closed by the other side. Nil: it was not idle.
+    mutating func closedIdle(_ key: Key, connection: Int) -> Turn? {
+        guard let index = peers[key]?.idle.firstIndex(where: { $0.connection == connection })
+        else { return nil }
+        peers[key]?.idle.remove(at: index)
+        drop(key)
+        return turnOfAnother()
     }
 
     /// Somebody waits no more. False: it was told to go on already.
     mutating func giveUp(_ key: Key, ticket: Int) -> Bool {
         guard let index = peers[key]?.waiting.firstIndex(of: ticket) else { return false }
         peers[key]?.waiting.remove(at: index)
-        if peers[key]?.isEmpty == true { peers[key] = nil }
+        waiting -= 1
+        forget(key)
         return true
     }
 
@@ -138,28 +119,67 @@ struct PoolMachine<Key: Hashable & Sendable>: ~Copyable {
 
     private mutating func takeIdle(_ isTaken: (Idle) -> Bool) -> [Int] {
         var taken: [Int] = []
-        for (key, var state) in peers {
-            let count = state.idle.prefix(while: isTaken).count
-            taken += state.idle.prefix(count).map(\.connection)
-            state.idle.removeFirst(count)
-            state.open -= count
-            open -= count
-            peers[key] = state.isEmpty ? nil : state
+        for key in Array(peers.keys) {
+            while let first = peers[key]?.idle.first, isTaken(first) {
+                taken.append(first.connection)
+                peers[key]?.idle.removeFirst()
+                drop(key)
+            }
         }
         return taken
     }
 
-    private mutating func evictOldest() -> Int? {
-        let oldest = peers.filter { !$0.value.idle.isEmpty }.min {
-            ($0.value.idle.first?.since.nanoseconds ?? 0)
-                < ($1.value.idle.first?.since.nanoseconds ?? 0)
+    /// Counts one more connection to `key` if the caps, or the end of an idle one, allow it. The
+    /// inner nil: none had to go for it.
+    private mutating func makeRoom(for key: Key, fresh: Bool) -> Int?? {
+        var evicted: Int?
+        if let state = peers[key], state.open >= limits.perPeer {
+            guard fresh, !state.idle.isEmpty else { return nil }
+            evicted = evictOldest(of: key)
+        } else if open >= limits.all {
+            let oldest = peers.filter { !$0.value.idle.isEmpty }.min {
+                ($0.value.idle.first?.since.nanoseconds ?? 0)
+                    < ($1.value.idle.first?.since.nanoseconds ?? 0)
+            }
+            guard let oldest else { return nil }
+            evicted = evictOldest(of: oldest.key)
         }
-        guard let (key, value) = oldest else { return nil }
-        var state = value
-        let connection = state.idle.removeFirst().connection
-        state.open -= 1
+        peers[key, default: State()].open += 1
+        open += 1
+        return .some(evicted)
+    }
+
+    private mutating func evictOldest(of key: Key) -> Int? {
+        let evicted = peers[key]?.idle.removeFirst().connection
+        drop(key)
+        return evicted
+    }
+
+    /// A place has become free: one who waits for another server, whom only the cap over all held
+    /// up, may have it.
+    private mutating func turnOfAnother() -> Turn {
+        guard waiting > 0 else { return .none }
+        for (key, state) in peers where !state.waiting.isEmpty && state.open < limits.perPeer {
+            guard let evicted = makeRoom(for: key, fresh: false), let ticket = nextWaiting(key)
+            else { continue }
+            return .open(ticket: ticket, evict: evicted)
+        }
+        return .none
+    }
+
+    private mutating func nextWaiting(_ key: Key) -> Int? {
+        guard peers[key]?.waiting.isEmpty == false else { return nil }
+        waiting -= 1
+        return peers[key]?.waiting.removeFirst()
+    }
+
+    private mutating func drop(_ key: Key) {
+        peers[key]?.open -= 1
         open -= 1
-        peers[key] = state.isEmpty ? nil : state
-        return connection
+        forget(key)
+    }
+
+    private mutating func forget(_ key: Key) {
+        if peers[key]?.isEmpty == true { peers[key] = nil }
     }
 }
