@@ -44,9 +44,9 @@ final class Writer: Sendable {
             defer { state.isRunning = true }
             return (nil, !state.isRunning)
         }
-        if start {
-            let accepted = thread.submit { self.drain() }
-            precondition(accepted, "the writer's thread takes one job at a time")
+        if start, !thread.submit({ self.drain() }) {
+            // Closed since we looked: nobody will write what is queued.
+            while let group = nextGroup() { for act in group { act.finish(.closed) } }
         }
         return refusal
     }

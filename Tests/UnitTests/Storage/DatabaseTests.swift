@@ -117,6 +117,32 @@ struct DatabaseTests {
         #expect(try again.first(People.count) == 1)
     }
 
+    @Test func `closing under writers answers each of them, and keeps what it said was kept`()
+        async throws
+    {
+        for _ in 0..<20 {
+            let folder = TemporaryFolder()
+            let database = try Database.test(folder)
+            let kept = await withTaskGroup(of: Int.self) { group in
+                for writer in 0..<8 {
+                    group.addTask {
+                        var kept = 0
+                        while (try? await database.add("\(writer)-\(kept)")) != nil { kept += 1 }
+                        return kept
+                    }
+                }
+                group.addTask {
+                    await database.close()
+                    return 0
+                }
+                var sum = 0
+                for await kept in group { sum += kept }
+                return sum
+            }
+            #expect(try Database.test(folder).first(People.count) == kept)
+        }
+    }
+
     private final class Shared: Sendable {
         let entered = Atomic(false)
         let written = Atomic(false)
