@@ -1,0 +1,58 @@
+import API
+import Domain
+import HTTP
+import Support
+import Testing
+
+/// Protects: the code has the rows of the contract's tables, no more and no fewer.
+struct ContractTests {
+    @Test func `every endpoint of the contract is built or named as later, for whom it says`()
+        throws
+    {
+        let rows = try ContractTable("endpoints").rows
+        let built = Dictionary(
+            uniqueKeysWithValues: AllEndpoints.all.map { ("\($0.method.name) \($0.template)", $0) })
+        let later = Set(AllEndpoints.later.map { "\($0.0.name) \($0.1)" })
+        for row in rows {
+            let name = "\(row["method"] ?? "") \(row["path"] ?? "")"
+            if let facts = built[name] {
+                #expect(facts.access.word == row["access"], "\(name)")
+                #expect(!later.contains(name), "\(name) is built and named as later")
+            } else {
+                #expect(later.contains(name), "\(name) is missing")
+            }
+        }
+        let names = Set(rows.map { "\($0["method"] ?? "") \($0["path"] ?? "")" })
+        for name in Set(built.keys).union(later) {
+            #expect(names.contains(name), "\(name) is not in the contract")
+        }
+    }
+
+    @Test func `every command has the errors of the contract`() throws {
+        let rows = try ContractTable("commands").rows
+        #expect(
+            Set(rows.compactMap { $0["command"] }) == Set(SocketCommand.allCases.map(\.rawValue)))
+        for row in rows {
+            let command = try #require(row["command"].flatMap(SocketCommand.init))
+            let codes = (row["errors"] ?? "").split(separator: " ").compactMap { UInt16($0) }
+            #expect(Set(command.errors.map(\.rawValue)) == Set(codes), "\(command.rawValue)")
+        }
+    }
+
+    @Test func `every event is in the group of the contract`() throws {
+        let rows = try ContractTable("events").rows
+        #expect(Set(rows.compactMap { $0["event"] }) == Set(SocketEvent.allCases.map(\.rawValue)))
+        for row in rows {
+            let event = try #require(row["event"].flatMap(SocketEvent.init))
+            #expect(event.group?.rawValue ?? "" == row["group"], "\(event.rawValue)")
+            #expect(event.isAlwaysSent == (row["always"] == "always"), "\(event.rawValue)")
+        }
+    }
+
+    @Test func `a group covers all that is under it and nothing beside`() {
+        #expect(SocketEvent.updateUser.isCovered(by: [.update]))
+        #expect(SocketEvent.updateUser.isCovered(by: [.all]))
+        #expect(!SocketEvent.updateUser.isCovered(by: [.updateWorld, .instance]))
+        #expect(!SocketEvent.all.isCovered(by: [.update]))
+    }
+}
