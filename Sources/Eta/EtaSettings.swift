@@ -61,12 +61,26 @@ public struct EtaSettings: Sendable {
     static let visitors = Setting(
         "instances.visitors", .bool, default: "true",
         help: "Whether users of other nodes may make instances here")
+    static let fallbackHome = Setting(
+        "users.fallback_home", .optional(.world), default: "",
+        help: "The home world of who has chosen none")
+    static let engines = Setting(
+        "assets.engines", .list(of: .assetLabel),
+        default: "unity,unreal,godot,web,blender,custom",
+        help: "The engines that assets may be made for, in any case")
+    static let platforms = Setting(
+        "assets.platforms", .list(of: .assetLabel),
+        default: "windows,linux,macos,android,ios,web,quest,visionos",
+        help: "The platforms that assets may be made for, in any case")
+    static let largestFile = Setting(
+        "assets.largest_file", .byteCount(.kibibytes(1)...(.gibibytes(1_024))), default: "2GiB",
+        help: "The largest file of an asset")
 
     /// All of them; those of the features that declare their own come behind.
     static let all: [any AnySetting] = [
         nodeAddress, nodeSecure, nodeTitle, listen, data, admin, clusterKey, defaultTags,
         registration, logN, loginBurst, loginInterval, accountBurst, accountInterval,
-        resumeWindow, emptyGrace, visitors,
+        resumeWindow, emptyGrace, visitors, fallbackHome, engines, platforms, largestFile,
     ]
 
     /// The node's address.
@@ -99,6 +113,14 @@ public struct EtaSettings: Sendable {
     public var emptyGrace: Duration
     /// Whether visitors may make instances.
     public var visitors: Bool
+    /// The home world of who has chosen none.
+    public var fallbackHome: WorldReference?
+    /// The engines of assets, in lower case.
+    public var engines: Set<String>
+    /// The platforms of assets, in lower case.
+    public var platforms: Set<String>
+    /// The largest file of an asset.
+    public var largestFile: ByteCount
     /// Whether this is a test.
     public var testing: Bool
 
@@ -119,6 +141,10 @@ public struct EtaSettings: Sendable {
         resumeWindow = config[Self.resumeWindow]
         emptyGrace = config[Self.emptyGrace]
         visitors = config[Self.visitors]
+        fallbackHome = config[Self.fallbackHome]
+        engines = Set(config[Self.engines].map { $0.text.lowercased() })
+        platforms = Set(config[Self.platforms].map { $0.text.lowercased() })
+        largestFile = config[Self.largestFile]
         testing = config[ProcessSettings.testing]
         guard let tags = TagSet(config[Self.defaultTags]) else {
             throw .refused(Self.defaultTags, in: config, accepted: TagSet.expectation)
@@ -156,6 +182,18 @@ extension SettingKind where Value == Username {
     fileprivate static let username = SettingKind(
         "username", accepted: Username.expectation
     ) { Username($0) }
+}
+
+extension SettingKind where Value == WorldReference {
+    fileprivate static let world = SettingKind(
+        "world", accepted: WorldReference.expectation
+    ) { WorldReference($0) }
+}
+
+extension SettingKind where Value == AssetLabel {
+    fileprivate static let assetLabel = SettingKind(
+        "label", accepted: AssetLabel.expectation
+    ) { AssetLabel($0) }
 }
 
 extension SettingKind where Value == Tag {

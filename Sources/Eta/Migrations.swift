@@ -189,8 +189,9 @@ public enum EtaMigration: Int, Migration {
             created_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
 
-        -- world and owner are absolute references; world without its version. ins is empty while
-        -- no Ins runs it; empty_since is when its last player left.
+        -- world and owner are absolute references, world without its version; own_world is its id
+        -- where it is this node's. ins is empty while no Ins runs it; empty_since is when its last
+        -- player left.
         CREATE TABLE instance (
             id BLOB PRIMARY KEY CHECK (length(id) = 16),
             name TEXT NOT NULL UNIQUE,
@@ -199,6 +200,7 @@ public enum EtaMigration: Int, Migration {
             description TEXT,
             world TEXT NOT NULL,
             world_version TEXT,
+            own_world BLOB CHECK (length(own_world) = 16),
             owner TEXT NOT NULL,
             moderators TEXT NOT NULL,
             capacity INTEGER NOT NULL CHECK (capacity BETWEEN 1 AND 1024),

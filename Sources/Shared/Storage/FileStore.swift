@@ -165,13 +165,18 @@ public final class FileStore: Sendable {
         }
     }
 
-    /// Deletes the file; false when there is none, or when an upload has just brought it again and
-    /// its `StoredFile` still lives. Whoever has it open reads on.
-    public func delete(_ hash: SHA256Digest) async throws(FileStoreError) -> Bool {
+    /// Deletes the file; false when there is none, when an upload has just brought it again and its
+    /// `StoredFile` still lives, or when it is needed after all. Whoever has it open reads on.
+    ///
+    /// `isNeeded` is asked while no file can come or go: an upload of the same bytes is either
+    /// known to the database by then, or still to come.
+    public func delete(
+        _ hash: SHA256Digest, unless isNeeded: @escaping @Sendable () -> Bool = { false }
+    ) async throws(FileStoreError) -> Bool {
         let (folder, path) = paths(hash)
         return try await onPool { () throws(FileError) in
             try self.naming.withLock { (_) throws(FileError) in
-                if self.state.withLock({ $0.pins[hash] != nil }) { return false }
+                if self.state.withLock({ $0.pins[hash] != nil }) || isNeeded() { return false }
                 guard try Disk.remove(path) else { return false }
                 try Disk.sync(folder: folder)
                 return true

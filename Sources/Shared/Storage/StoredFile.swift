@@ -1,7 +1,8 @@
+import Base
 import Crypto
 
 /// An open file of the store: owns the descriptor, which stays good when the name is deleted.
-public final class StoredFile: Sendable {
+public final class StoredFile: Base.OpenFile {
     /// What the bytes hash to.
     public let hash: SHA256Digest
     /// How many bytes there are.

@@ -1,0 +1,203 @@
+import API
+import Base
+import Crypto
+import Domain
+import HTTP
+import Storage
+
+/// The catalogue: `WorldAPI` but for assets.
+struct WorldController: Sendable {
+    let node: Node
+    let database: Database
+    let pushes: Pushes
+    let keeper: FileKeeper
+
+    init(_ registry: Registry) {
+        node = registry.node
+        database = registry.database
+        pushes = registry.pushes
+        keeper = FileKeeper(registry)
+    }
+
+    func list(
+        _ path: WorldAPI.ListPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Page<World> {
+        if let owner = path.owner, !owner.isInternal(to: node.address) {
+            return Page(items: [], next: nil, total: 0)
+        }
+        let filter = WorldStore.Filter(
+            search: path.page.folded, tag: path.tag, owner: path.owner?.id,
+            viewer: context.caller.reference(home: node.address), account: context.caller.user?.id,
+            isAdministrator: context.caller.isAdministrator)
+        let page = path.page
+        let node = node
+        return try await database.scan { (reader) throws(APIError) in
+            let (worlds, total) = try WorldStore.page(
+                filter, after: page.start, limit: page.reach, reader)
+            let assets = try AssetStore.all(of: worlds.map(\.id), reader)
+            return page.page(worlds, total: total, key: \.id.bytes) { world in
+                world.world(assets[world.id] ?? [], node)
+            }
+        }
+    }
+
+    func create(
+        _ path: WorldAPI.ListPath, _ body: WorldAPI.Creation, _ context: RequestContext
+    ) async throws(APIError) -> World {
+        let caller = try context.user()
+        let isAdministrator = context.caller.isAdministrator
+        if body.id != nil, !isAdministrator {
+            throw APIError(.userDontHavePermission, field: "id", "only administrators may set it")
+        }
+        let tags = try TagRules.world.setting(body.tags ?? [], byAdministrator: isAdministrator)
+        let now = context.now
+        let row = WorldRow(
+            id: body.id ?? .make(at: now, random: context.ambient.random), title: body.title,
+            description: body.description, capacity: body.capacity ?? .standard,
+            owner: caller.id, tags: tags, now: now)
+        let world = row.world([], node)
+        try await database.write { (transaction) throws(APIError) in
+            try WorldStore.insert(row, transaction)
+        }
+        pushes.announce(.world(world))
+        return world
+    }
+
+    func fetch(
+        _ path: WorldAPI.WorldPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> World {
+        let id = try path.world.own(path.server, node)
+        return try database.read { (reader) throws(APIError) in
+            let (world, _) = try WorldGate.visible(id, to: context.caller, node, reader)
+            return world.world(try AssetStore.all(of: id, reader), node)
+        }
+    }
+
+    func update(
+        _ path: WorldAPI.WorldPath, _ body: WorldAPI.Update, _ context: RequestContext
+    ) async throws(APIError) -> World {
+        let id = try path.world.own(path.server, node)
+        let world = try await database.write { (transaction) throws(APIError) in
+            var (row, standing) = try WorldGate.editable(
+                id, by: context.caller, node, transaction.reader)
+            let assets = try AssetStore.all(of: id, transaction.reader)
+            try context.requireMatch(row.world(assets, node))
+            if let title = body.title { row.title = title }
+            row.description = body.description.applied(to: row.description)
+            if let capacity = body.capacity { row.capacity = capacity }
+            if let tags = body.tags {
+                row.tags = try TagRules.world.setting(
+                    tags, over: row.tags, byAdministrator: standing.isAdministrator)
+            }
+            if let contributors = body.contributors {
+                let named = try people(contributors, of: row, transaction.reader)
+                if Set(named) != Set(row.contributors), !AccessRules.mayDispose(standing) {
+                    throw APIError(
+                        .userDontHavePermission, field: "contributors", "only the owner sets them")
+                }
+                row.contributors = named
+            }
+            row.updatedAt = context.now
+            try WorldStore.update(row, transaction)
+            return row.world(assets, node)
+        }
+        pushes.announce(.world(world))
+        return world
+    }
+
+    func delete(
+        _ path: WorldAPI.WorldPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Nothing {
+        let id = try path.world.own(path.server, node)
+        let files = try await database.write { (transaction) throws(APIError) in
+            let (row, standing) = try WorldGate.visible(
+                id, to: context.caller, node, transaction.reader)
+            guard AccessRules.mayDispose(standing) else {
+                throw APIError(.userDontHavePermission)
+            }
+            if context.request.head.field(.ifMatch) != nil {
+                let assets = try AssetStore.all(of: id, transaction.reader)
+                try context.requireMatch(row.world(assets, node))
+            }
+            let files = try AssetStore.files(of: id, transaction.reader)
+            try WorldStore.delete(id, transaction)
+            return files
+        }
+        pushes.announce(.worldDeleted(id))
+        await keeper.release(files)
+        return Nothing()
+    }
+
+    /// Contributors as they are kept: with their homes, each once, the owner not among them; those
+    /// of this node must exist.
+    private func people(
+        _ named: [UserReference], of world: WorldRow, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [UserReference] {
+        var people: [UserReference] = []
+        var problems: [FieldProblem] = []
+        for (place, person) in named.enumerated() {
+            let person = person.absolute(at: node.address)
+            if person == node.reference(world.owner) || people.contains(person) { continue }
+            people.append(person)
+            // What is beyond the limit is refused anyhow, and need not be looked up.
+            guard people.count <= WorldGate.contributorLimit,
+                person.isInternal(to: node.address)
+            else { continue }
+            if try UserStore.find(person.id, reader) == nil {
+                problems.append(
+                    FieldProblem(field: "contributors.\(place)", message: "is no user here"))
+            }
+        }
+        if people.count > WorldGate.contributorLimit {
+            problems.append(
+                FieldProblem(
+                    field: "contributors",
+                    message: "must be at most \(WorldGate.contributorLimit) users"))
+        }
+        if !problems.isEmpty { throw APIError(.worldInvalidInput, details: problems) }
+        return people
+    }
+}
+
+/// Lets through to a world, and to what is below it, who may see or change it.
+enum WorldGate {
+    /// How many contributors a world may have.
+    static let contributorLimit = 32
+
+    /// The world, and how the caller stands to it.
+    ///
+    /// - Throws: 25 when there is none, or the caller may not know of it.
+    static func visible(
+        _ id: WorldID, to caller: Caller, _ node: Node, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (world: WorldRow, standing: WorldStanding) {
+        guard let world = try WorldStore.find(id, reader) else { throw APIError(.worldNotFound) }
+        var standing = WorldStanding()
+        guard let person = caller.reference(home: node.address) else {
+            guard AccessRules.maySee(world: world.tags, standing) else {
+                throw APIError(.worldNotFound)
+            }
+            return (world, standing)
+        }
+        standing.isAdministrator = caller.isAdministrator
+        standing.isOwner = caller.isUser(world.owner)
+        standing.isContributor = world.contributors.contains(person)
+        if AccessRules.maySee(world: world.tags, standing) { return (world, standing) }
+        standing.isMember = try WorldStore.isMember(person, of: id, reader)
+        guard standing.isMember else { throw APIError(.worldNotFound) }
+        return (world, standing)
+    }
+
+    /// The world, and how the caller stands to it, who may change it.
+    ///
+    /// - Throws: 25 as ``visible(_:to:_:_:)``, 4 for who may only see it.
+    static func editable(
+        _ id: WorldID, by caller: Caller, _ node: Node, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (world: WorldRow, standing: WorldStanding) {
+        let (world, standing) = try visible(id, to: caller, node, reader)
+        // A contributor from another node is thanked, and changes nothing here.
+        guard caller.user != nil, AccessRules.mayEdit(standing) else {
+            throw APIError(.userDontHavePermission)
+        }
+        return (world, standing)
+    }
+}

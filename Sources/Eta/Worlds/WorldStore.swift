@@ -1,0 +1,200 @@
+import Base
+import Domain
+import Storage
+
+/// A world as it is kept, without its assets.
+struct WorldRow: RowDecodable, Sendable {
+    static let columns: SQL = """
+        id, title, description, capacity, owner_id, contributors, tags, created_at, updated_at
+        """
+
+    var id: WorldID
+    var title: WorldTitle
+    var description: WorldDescription?
+    var capacity: Capacity
+    var owner: UserID
+    /// With their homes.
+    var contributors: [UserReference]
+    var tags: TagSet
+    var createdAt: Timestamp
+    var updatedAt: Timestamp
+
+    /// A world that is made now.
+    init(
+        id: WorldID, title: WorldTitle, description: WorldDescription?, capacity: Capacity,
+        owner: UserID, tags: TagSet, now: Timestamp
+    ) {
+        self.id = id
+        self.title = title
+        self.description = description
+        self.capacity = capacity
+        self.owner = owner
+        contributors = []
+        self.tags = tags
+        createdAt = now
+        updatedAt = now
+    }
+
+    init(row: borrowing Row) throws(DatabaseError) {
+        id = try row.value(0, "id")
+        title = try row.value(1, "title")
+        description = try row.value(2, "description")
+        capacity = try row.value(3, "capacity")
+        owner = try row.value(4, "owner_id")
+        contributors = try row.value(5, "contributors", as: PersonList.self).people
+        tags = try row.value(6, "tags")
+        createdAt = try row.value(7, "created_at")
+        updatedAt = try row.value(8, "updated_at")
+    }
+
+    /// As everybody who may see it sees it.
+    func world(_ assets: [AssetRow], _ node: Node) -> World {
+        World(
+            id: id, title: title, description: description, capacity: capacity,
+            owner: node.reference(owner), contributors: contributors, tags: tags,
+            server: node.address, assets: assets.map { $0.asset(node) }, createdAt: createdAt,
+            updatedAt: updatedAt)
+    }
+}
+
+/// The catalogue.
+enum WorldStore {
+    /// Which worlds a list is of, and who looks.
+    struct Filter: Sendable {
+        /// In lower case; nil for all.
+        let search: String?
+        let tag: Tag?
+        let owner: UserID?
+        /// Who looks; nobody sees what is public.
+        let viewer: UserReference?
+        /// Who looks, where it is an account of this node.
+        let account: UserID?
+        let isAdministrator: Bool
+    }
+
+    private static let byID = Query<WorldID, WorldRow>(
+        "SELECT \(WorldRow.columns) FROM world WHERE id = ?1")
+    private static let byOwner = Query<UserID, WorldID>(
+        "SELECT id FROM world WHERE owner_id = ?1 ORDER BY id")
+
+    /// A private world is seen by its owner, its contributors and the members of its instances.
+    private static let filter: SQL = """
+        (?1 IS NULL OR instr(title_key, ?1) > 0)
+        AND (?2 IS NULL OR instr(tags, ' ' || ?2 || ' ') > 0)
+        AND (?3 IS NULL OR owner_id = ?3)
+        AND (instr(tags, ' avr:private ') = 0 OR ?6 OR owner_id = ?5
+            OR instr(contributors, ' ' || ?4 || ' ') > 0
+            OR id IN (
+                SELECT own_world FROM player JOIN instance ON instance.id = instance_id
+                WHERE user = ?4 AND own_world IS NOT NULL))
+        """
+    private static let page = Query<
+        String?, Tag?, UserID?, UserReference?, UserID?, Bool, [UInt8], Int, WorldRow
+    >(
+        """
+        SELECT \(WorldRow.columns) FROM world
+        WHERE \(filter) AND id > ?7
+        ORDER BY id
+        LIMIT ?8
+        """)
+    private static let count = Query<String?, Tag?, UserID?, UserReference?, UserID?, Bool, Int>(
+        "SELECT count(*) FROM world WHERE \(filter)")
+    private static let hasMember = Query<WorldID, UserReference, Bool>(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM player JOIN instance ON instance.id = instance_id
+            WHERE user = ?2 AND own_world = ?1)
+        """)
+
+    private static let insert = Command<
+        WorldID, WorldTitle, String, WorldDescription?, Capacity, UserID, TagSet, Timestamp
+    >(
+        """
+        INSERT INTO world (
+            id, title, title_key, description, capacity, owner_id, contributors, tags, created_at,
+            updated_at
+        ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, '', ?7, ?8, ?8)
+        """)
+    private static let update = Command<
+        WorldID, WorldTitle, String, WorldDescription?, Capacity, PersonList, TagSet, Timestamp
+    >(
+        """
+        UPDATE world SET
+            title = ?2, title_key = ?3, description = ?4, capacity = ?5, contributors = ?6,
+            tags = ?7, updated_at = ?8
+        WHERE id = ?1
+        """)
+    private static let touch = Command<WorldID, Timestamp>(
+        "UPDATE world SET updated_at = ?2 WHERE id = ?1")
+    private static let delete = Command<WorldID>("DELETE FROM world WHERE id = ?1")
+
+    /// The world with that id.
+    static func find(
+        _ id: WorldID, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> WorldRow? {
+        try reader.first(byID, id)
+    }
+
+    /// All worlds of an account.
+    static func all(
+        of owner: UserID, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [WorldID] {
+        try reader.all(byOwner, owner)
+    }
+
+    /// At most `limit` worlds behind `after` that the viewer may see, and how many there are.
+    static func page(
+        _ filter: Filter, after: [UInt8], limit: Int, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (worlds: [WorldRow], total: Int) {
+        let worlds = try reader.all(
+            page, filter.search, filter.tag, filter.owner, filter.viewer, filter.account,
+            filter.isAdministrator, after, limit)
+        let total = try reader.first(
+            count, filter.search, filter.tag, filter.owner, filter.viewer, filter.account,
+            filter.isAdministrator)
+        return (worlds, total ?? 0)
+    }
+
+    /// Whether that person is in an instance of the world here.
+    static func isMember(
+        _ person: UserReference, of world: WorldID, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> Bool {
+        try reader.first(hasMember, world, person) ?? false
+    }
+
+    /// Makes a world; 30 when its id is taken.
+    static func insert(
+        _ world: WorldRow, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        let violation = try transaction.attempt(
+            insert, world.id, world.title, world.title.text.lowercased(), world.description,
+            world.capacity, world.owner, world.tags, world.createdAt)
+        guard let violation else { return }
+        if violation.isUnique("world.id") { throw APIError(.worldAlreadyExists) }
+        // Its owner was deleted in the meantime.
+        throw APIError(.userNotLogged)
+    }
+
+    /// Keeps a world as it is now.
+    static func update(
+        _ world: WorldRow, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(
+            update, world.id, world.title, world.title.text.lowercased(), world.description,
+            world.capacity, PersonList(world.contributors), world.tags, world.updatedAt)
+    }
+
+    /// Something below the world has changed.
+    static func touch(
+        _ id: WorldID, at now: Timestamp, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(touch, id, now)
+    }
+
+    /// Deletes a world, and by the schema its assets.
+    static func delete(
+        _ id: WorldID, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(delete, id)
+    }
+}
