@@ -38,13 +38,13 @@ final class Sweeper: Component {
 
     func stop() async { stopped.withLock { $0 = true } }
 
-    /// Has `work` done every `interval`, for the first time after one.
+    /// Has `work` done every `interval`, for the first time after one, or after `first`.
     func every(
-        _ interval: Duration, _ name: String,
+        _ interval: Duration, _ name: String, first: Duration? = nil,
         _ work: @escaping @Sendable () async throws(APIError) -> Void
     ) {
         let job = Job(
-            name: name, interval: interval, due: ambient.clock.now() + interval,
+            name: name, interval: interval, due: ambient.clock.now() + (first ?? interval),
             work: Work(run: work))
         jobs.withLock { $0.append(job) }
     }

@@ -85,7 +85,8 @@ enum AssetStore {
     private static let byID = Query<AssetID, WorldID, AssetRow>(
         "SELECT \(AssetRow.columns) FROM asset WHERE id = ?1 AND world_id = ?2")
     private static let ofWorld = Query<WorldID, AssetRow>(
-        "SELECT \(AssetRow.columns) FROM asset WHERE world_id = ?1 AND hash IS NOT NULL ORDER BY id")
+        "SELECT \(AssetRow.columns) FROM asset WHERE world_id = ?1 AND hash IS NOT NULL ORDER BY id"
+    )
     private static let ofWorlds = Query<IDList<WorldKind>, AssetRow>(
         """
         SELECT \(AssetRow.columns) FROM asset

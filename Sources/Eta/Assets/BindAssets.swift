@@ -1,6 +1,21 @@
 import API
+import Domain
 
 extension Registry {
-    /// Binds the endpoints of this feature.
-    func bindAssets(_ router: inout Router) {}
+    /// Binds the endpoints of assets and their files.
+    func bindAssets(_ router: inout Router) {
+        let assets = AssetController(self)
+        router.on(WorldAPI.assets, assets.list)
+        router.on(WorldAPI.createAsset, assets.create)
+        router.on(WorldAPI.fetchAsset, assets.fetch)
+        router.on(WorldAPI.updateAsset, assets.update)
+        router.on(WorldAPI.deleteAsset, assets.delete)
+        let files = FileController(self)
+        router.on(WorldAPI.file, files.download)
+        router.on(WorldAPI.upload, files.upload)
+        let keeper = FileKeeper(self)
+        sweeper.every(.seconds(3_600), "files", first: .seconds(5)) { () async throws(APIError) in
+            try await keeper.sweep()
+        }
+    }
 }

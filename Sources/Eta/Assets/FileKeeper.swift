@@ -30,6 +30,13 @@ struct FileKeeper: Sendable {
         }
     }
 
+    /// Deletes a file that arrived and that nobody came to refer to.
+    func abandon(_ hash: SHA256Digest) async {
+        do throws(APIError) { try await delete(hash) } catch {
+            log.warning("file not deleted", .text("hash", hash.hex), .reason(error.context))
+        }
+    }
+
     /// Deletes every file that nothing needs, what a crash left among the files, and the parts of
     /// uploads that nobody came back for.
     func sweep() async throws(APIError) {

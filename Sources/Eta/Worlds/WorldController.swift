@@ -200,4 +200,15 @@ enum WorldGate {
         }
         return (world, standing)
     }
+
+    /// The world, once something below it has changed.
+    static func touched(
+        _ id: WorldID, at now: Timestamp, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) -> WorldRow {
+        try WorldStore.touch(id, at: now, transaction)
+        guard let world = try WorldStore.find(id, transaction.reader) else {
+            throw APIError(.worldNotFound)
+        }
+        return world
+    }
 }

@@ -198,8 +198,12 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let allow = FieldName(known: "Allow")
     /// Authorization
     public static let authorization = FieldName(known: "Authorization")
+    /// AVR-Accept-File: this Reil can open files of Eta itself
+    public static let avrAcceptFile = FieldName(known: "AVR-Accept-File")
     /// AVR-Client: the client's own address, as Reil tells Eta
     public static let avrClient = FieldName(known: "AVR-Client")
+    /// AVR-File: the hash of the file that Reil is to send in place of the empty body
+    public static let avrFile = FieldName(known: "AVR-File")
     /// AVR-Gateway, docs/client
     public static let avrGateway = FieldName(known: "AVR-Gateway")
     /// AVR-Reil-Run: which run of a Reil calls Eta
