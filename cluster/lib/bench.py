@@ -622,4 +622,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    prepare.run_main(main)
+    prepare.run_main(main, "cluster/bench")

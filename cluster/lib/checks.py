@@ -22,6 +22,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import bench
 import ca
 import prepare
 import suites
@@ -344,6 +345,28 @@ class SuiteTests(unittest.TestCase):
 
     def test_a_run_that_crashed_has_not_ended(self):
         self.assertFalse(suites.read_swift_testing("◇ Test run started.\nFatal error\n")[3])
+
+
+class BenchTests(unittest.TestCase):
+    def test_the_page_keeps_rows_that_were_not_measured_again(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                mock.patch.object(bench, "PAGE", Path(folder, "operate", "benchmarks.md")), \
+                mock.patch.object(bench, "machine", lambda: "a machine"):
+            ratio = bench.Row("P1", "a GET", 0.9, "", 1.0, is_ratio=True, ours="6 µs", reference="nginx 7 µs")
+            bound = bench.Row("P11 memory", "idle", 120, "MB", 100)
+            bench.write_page([bound, ratio], {"P1": "wrk one", "P11": "eta"}, 5, 4)
+            bench.write_page([bench.Row("P2", "a world", 1.0, "", 1.2, is_ratio=True)], {"P2": "wrk two"}, 5, 4)
+            known = bench.recorded()
+            self.assertEqual(list(known), ["P1", "P2", "P11 memory"])
+            self.assertEqual((known["P1"][4], known["P1"][6]), ("0.90", "yes"))
+            self.assertEqual((known["P11 memory"][4], known["P11 memory"][6]), ("120 MB", "no"))
+            self.assertEqual(bench.recorded_commands(), {"P1": "wrk one", "P2": "wrk two", "P11": "eta"})
+
+    def test_nginx_answers_the_very_bytes(self):
+        text = bench.literal({"Content-Type": "application/json", "X-A": "it's"}, b'{"a":"\\\\"}')
+        self.assertIn("add_header X-A 'it\\\\'s';".replace("\\\\", "\\"), text)
+        with self.assertRaisesRegex(Fault, "cannot be given to nginx"):
+            bench.literal({}, b"$5")
 
 
 if __name__ == "__main__":

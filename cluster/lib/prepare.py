@@ -132,12 +132,12 @@ def build_release() -> None:
     say(f"built in {time.monotonic() - began:.0f} s")
 
 
-def run_main(main) -> None:
+def run_main(main, name: str) -> None:
     """Runs a script's `main`; a `Fault` becomes one clear text and exit 1, Ctrl-C exit 130."""
     try:
         sys.exit(main())
     except Fault as fault:
-        print(f"{Path(sys.argv[0]).name}: {fault}", file=sys.stderr, flush=True)
+        print(f"{name}: {fault}", file=sys.stderr, flush=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

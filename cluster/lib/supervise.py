@@ -460,4 +460,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    prepare.run_main(main)
+    prepare.run_main(main, "cluster/run")
