@@ -40,8 +40,7 @@ role, words = os.path.basename(sys.argv[0]), sys.argv[1:]
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 flag = lambda name: words[words.index(name) + 1]
 if words[:2] == ["user", "add"]: sys.exit(0 if sys.stdin.readline().strip() else 1)
-if words[:2] == ["user", "tag"]: sys.exit(0)
-if words[:2] == ["ins", "add"]: print("credential avr_n_" + "a" * 43); sys.exit(0)
+if words[:2] == ["ins", "add"]: open(flag("--out"), "x").close(); sys.exit(0)
 if os.environ.get("STUB_FAILS") == role:
     print("reil.listen 1.2.3.4: nonsense; host:port would be accepted", file=sys.stderr); sys.exit(2)
 class Front(http.server.BaseHTTPRequestHandler):

@@ -12,7 +12,6 @@ import hmac
 import json
 import os
 import random
-import re
 import socket
 import string
 import subprocess
@@ -204,16 +203,10 @@ class Node:
             file = self.credential(number)
             if file.exists():
                 continue
-            found = re.search(r"avr_n_[A-Za-z0-9_-]{43}", self.command("ins", "add", f"ins-{number}"))
-            if not found:
-                raise Fault(f"node {self.name}: eta ins add ins-{number} printed no credential")
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as out:
-                out.write(found[0] + "\n")
+            self.command("ins", "add", f"ins-{number}", "--out", str(file))
 
     def add_administrator(self, password: str) -> None:
-        self.command("user", "add", ADMINISTRATOR, "--password-file", "-", stdin=password + "\n")
-        self.command("user", "tag", ADMINISTRATOR, "avr:admin")
+        self.command("user", "add", ADMINISTRATOR, "--admin", "--password-file", "-", stdin=password + "\n")
 
 
 def flags(settings: dict) -> list:
