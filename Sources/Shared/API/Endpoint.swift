@@ -108,7 +108,7 @@ extension FixedPath {
 }
 
 /// What an endpoint without a body takes: a body that comes all the same is not read.
-public struct NoBody: Decodable, Sendable {
+public struct NoBody: Codable, Sendable {
     /// The only value.
     public init() {}
 }
@@ -163,6 +163,18 @@ public struct EndpointFacts: Sendable {
     public let output: JSONValue?
     /// The parameters of path and query.
     public let parameters: [Parameter]
+
+    /// The path with `captures` where the template has names, escaped: for who calls the endpoint.
+    public func target(_ captures: [String]) -> String {
+        var rest = captures[...]
+        let parts = template.split(separator: "/").map { part -> String in
+            guard let colon = part.firstIndex(of: ":"), let value = rest.popFirst() else {
+                return String(part)
+            }
+            return part[..<colon] + Percent.encode(value)
+        }
+        return "/" + parts.joined(separator: "/")
+    }
 }
 
 /// What an endpoint takes as its body.

@@ -4,8 +4,8 @@ import HTTP
 
 /// A request on its way through the gate.
 public struct Passage: Sendable {
-    /// The request.
-    public let request: Request
+    /// The request; a check that had to read its body leaves one with the bytes read.
+    public var request: Request
     /// The endpoint that it asks for.
     public let endpoint: EndpointFacts
     /// Who calls, as far as that is known yet.

@@ -44,6 +44,8 @@ public struct Router: Sendable, Responder {
     private let limits: RouterLimits
     /// The outside.
     public let ambient: Ambient
+    /// What is put around every endpoint that is bound from now on.
+    public var wrapping: (@Sendable (any BoundEndpoint) -> any BoundEndpoint)?
 
     /// A router without endpoints behind `gate`.
     public init(gate: Gate, ambient: Ambient, limits: RouterLimits = RouterLimits()) {
@@ -85,7 +87,7 @@ public struct Router: Sendable, Responder {
         precondition(
             templates[index].endpoints[bound.facts.method] == nil,
             "\(bound.facts.method.name) \(bound.facts.template) is bound twice")
-        templates[index].endpoints[bound.facts.method] = bound
+        templates[index].endpoints[bound.facts.method] = wrapping?(bound) ?? bound
     }
 
     /// Names an endpoint that is not built yet: it answers 28.
@@ -308,7 +310,7 @@ extension APIError {
 /// Responses around envelopes.
 public enum Answers {
     /// A success whose `data` is what `write` writes; 304 where the caller has it already.
-    static func success(
+    public static func success(
         _ exchange: Exchange, _ facts: EndpointFacts, tag known: String?,
         _ write: (inout ByteWriter) -> Void
     ) -> Response {

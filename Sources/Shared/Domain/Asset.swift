@@ -22,12 +22,14 @@ public struct Asset: Sendable, Hashable, Codable {
     public var createdAt: Timestamp
     /// When it was last changed.
     public var updatedAt: Timestamp
+    /// True on what was read from another node; left out otherwise.
+    @Omittable public var external: Bool?
 
     /// Asset with these fields.
     public init(
         id: AssetID, version: AssetLabel, engine: AssetLabel, platform: AssetLabel,
         url: WebURL? = nil, hash: ContentHash? = nil, size: FileSize? = nil, empty: Bool,
-        createdAt: Timestamp, updatedAt: Timestamp
+        createdAt: Timestamp, updatedAt: Timestamp, external: Bool? = nil
     ) {
         self.id = id
         self.version = version
@@ -39,10 +41,11 @@ public struct Asset: Sendable, Hashable, Codable {
         self.empty = empty
         self.createdAt = createdAt
         self.updatedAt = updatedAt
+        self.external = external
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, version, engine, platform, url, hash, size, empty
+        case id, version, engine, platform, url, hash, size, empty, external
         case createdAt = "created_at"
         case updatedAt = "updated_at"
     }
