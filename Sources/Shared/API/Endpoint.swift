@@ -153,6 +153,8 @@ public struct EndpointFacts: Sendable {
     public let created: Bool
     /// Whether the answer holds a token and must be stored nowhere.
     public let holdsToken: Bool
+    /// Whether the answer is another one each time, so that a tag would be of no use.
+    public let volatile: Bool
     /// Whether `id@server` and `?server=` are read from that node.
     public let readsAbroad: Bool
     /// What it does, in a few words.
@@ -190,12 +192,13 @@ extension Endpoint where Output: Codable {
         _ method: Method, access: Access, servedBy: ServedBy, invalid: ErrorCode,
         errors: [ErrorCode] = [], rate: RateClass = .ordinary,
         credentials: CredentialUse = .checked, created: Bool = false, holdsToken: Bool = false,
-        readsAbroad: Bool = false, _ summary: String
+        volatile: Bool = false, readsAbroad: Bool = false, _ summary: String
     ) {
         facts = EndpointFacts(
             method: method, template: Path.template, access: access, servedBy: servedBy,
             invalid: invalid, errors: errors, rate: rate, credentials: credentials,
-            created: created, holdsToken: holdsToken, readsAbroad: readsAbroad, summary: summary,
+            created: created, holdsToken: holdsToken, volatile: volatile,
+            readsAbroad: readsAbroad, summary: summary,
             body: Self.describeBody(), output: JSONCoder.schema(Output.self),
             parameters: Path.parameters)
     }
@@ -212,7 +215,8 @@ extension Endpoint where Output == Response {
         facts = EndpointFacts(
             method: method, template: Path.template, access: access, servedBy: servedBy,
             invalid: invalid, errors: errors, rate: rate, credentials: credentials,
-            created: false, holdsToken: false, readsAbroad: readsAbroad, summary: summary,
+            created: false, holdsToken: false, volatile: false, readsAbroad: readsAbroad,
+            summary: summary,
             body: Self.describeBody(), output: output, parameters: Path.parameters)
     }
 }

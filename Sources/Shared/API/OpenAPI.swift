@@ -112,7 +112,7 @@ public enum OpenAPI {
             ],
         ]
         responses[endpoint.created ? "201" : "200"] = success
-        if endpoint.method == .get, !endpoint.holdsToken {
+        if endpoint.method == .get, !endpoint.holdsToken, !endpoint.volatile {
             responses["304"] = ["description": "not changed since the given tag"]
         }
         var codes = Set(endpoint.errors)

@@ -327,7 +327,7 @@ public enum Answers {
         } else if exchange.passage.caller.kind != .nobody {
             fields.append(.cacheControl, "private")
         }
-        if facts.method == .get, !facts.holdsToken {
+        if facts.method == .get, !facts.holdsToken, !facts.volatile {
             let tag = known ?? EntityTag.of(out.array(from: start))
             fields.append(.eTag, tag)
             if let condition = request.head.field(.ifNoneMatch),

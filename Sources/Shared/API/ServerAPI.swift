@@ -95,12 +95,12 @@ public enum ServerAPI {
         errors: [.userCannotFetch], readsAbroad: true, "another node")
     /// The clock.
     public static let time = Endpoint<TimePath, NoBody, Timestamp>(
-        .get, access: .anyone, servedBy: .reil, invalid: .malformedRequest,
+        .get, access: .anyone, servedBy: .reil, invalid: .malformedRequest, volatile: true,
         "the node's clock in milliseconds")
     /// Readiness.
     public static let health = Endpoint<HealthPath, NoBody, Health>(
         .get, access: .anyone, servedBy: .reil, invalid: .malformedRequest,
-        errors: [.overloaded], credentials: .ignored, "readiness of each role")
+        errors: [.overloaded], credentials: .ignored, volatile: true, "readiness of each role")
     /// The discovery document.
     public static let discovery = Endpoint<DiscoveryPath, NoBody, Response>(
         raw: .get, access: .anyone, servedBy: .reil, invalid: .malformedRequest,
