@@ -39,6 +39,8 @@ final class GatewayRole: Component {
             loop: group.loops[0], ambient: ambient)
         cache = TokenCache()
         eta.observe(CacheObserver(cache: cache))
+        let worlds = HotWorlds()
+        eta.observe(worlds)
         let authenticator = Authenticator(
             eta: eta, cache: cache, proxies: settings.trustedProxies, ambient: ambient)
         let gate = Gate([
@@ -55,7 +57,12 @@ final class GatewayRole: Component {
         router.on(ServerAPI.health, local.health)
         router.on(ServerAPI.openAPI, local.openAPI)
         for facts in AllEndpoints.all where facts.servedBy == .eta {
-            router.bind(RelayEndpoint(facts: facts, eta: eta))
+            let relay = RelayEndpoint(facts: facts, eta: eta)
+            if facts.method == .get, facts.template == WorldAPI.WorldPath.template {
+                router.bind(HotWorldEndpoint(relay: relay, worlds: worlds))
+            } else {
+                router.bind(relay)
+            }
         }
         for (method, template) in AllEndpoints.later { router.later(method, template) }
         let missing = router.missing(of: AllEndpoints.all)
@@ -82,7 +89,7 @@ final class GatewayRole: Component {
                 gateway: settings.gateway.map { Gateway(secure: tls != nil, address: $0) },
                 link: settings.linkAddress
                     ?? HostAndPort(host: address.ip.description, port: address.port),
-                secure: tls != nil, at: address)
+                secure: tls != nil)
         } catch {
             throw Fault(
                 "reil.listen \(settings.listen) cannot be had (\(error))",

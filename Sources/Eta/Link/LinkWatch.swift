@@ -22,7 +22,7 @@ final class LinkWatch: Component {
     let ambient: Ambient
     let pushes: Pushes
     let roster: InsRoster
-    private let node: Node
+    let node: Node
     private let record: ServerRecord
     private let resumeWindow: Duration
     private let loop: any LoopExecutor

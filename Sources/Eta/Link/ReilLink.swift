@@ -82,7 +82,8 @@ final class ReilLink: MessageReceiver {
         if let number { watch.left(number, run) }
     }
 
-    private func welcome(_ hello: ReilHello) {
+    private func welcome(_ greeting: ReilHello) {
+        let hello = greeting.placed(at: watch.node.gateway)
         let (number, gateways, links) = pushes.join(self, hello)
         watch.joined(hello.run)
         state.withLock { state in
@@ -98,7 +99,7 @@ final class ReilLink: MessageReceiver {
         pushes.welcomed(number)
         ambient.log.notice(
             "reil linked", .text("run", hello.run),
-            .text("gateway", hello.gateway.address.text))
+            .text("gateway", hello.gateway?.field ?? ""))
     }
 
     private func refuse(_ reason: String) {

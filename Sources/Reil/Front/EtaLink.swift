@@ -65,8 +65,10 @@ final class EtaLink: Component {
     /// What Eta told at the beginning of the link, as it is now.
     var welcome: Welcome? { state.withLock { $0.welcome } }
 
-    /// This Reil as clients reach it.
-    var gateway: Gateway? { state.withLock { $0.hello?.gateway } }
+    /// This Reil as clients reach it: where it has no address of its own, at the node's.
+    var gateway: Gateway? {
+        state.withLock { $0.hello?.gateway ?? $0.welcome?.server.gateway }
+    }
 
     /// Keys of access tokens.
     var accessKeys: [String: Secret] { state.withLock { $0.accessKeys } }
@@ -77,15 +79,13 @@ final class EtaLink: Component {
     }
 
     /// Says who this Reil is; before `start`.
-    func introduce(gateway: Gateway?, link: HostAndPort, secure: Bool, at address: SocketAddress) {
-        let linkAddress = ServerAddress(link.description)
-        let own =
-            gateway ?? ServerAddress("\(address)").map { Gateway(secure: secure, address: $0) }
-        guard let own else { preconditionFailure("\(address) is no gateway") }
+    func introduce(gateway: Gateway?, link: HostAndPort, secure: Bool) {
+        guard let address = ServerAddress(link.description) else {
+            preconditionFailure("\(link) is no address")
+        }
         state.withLock { state in
             state.hello = ReilHello(
-                run: ownRun, gateway: own,
-                link: Gateway(secure: secure, address: linkAddress ?? own.address))
+                run: ownRun, gateway: gateway, link: Gateway(secure: secure, address: address))
         }
     }
 

@@ -44,16 +44,21 @@ public enum RegistryReport: Codable, Sendable {
 public struct ReilHello: Codable, Sendable {
     /// A random name of this run of the process.
     public let run: String
-    /// Its public address, where clients reach it.
-    public let gateway: Gateway
+    /// Its public address, where that is one of its own; nil where it is the node's.
+    public let gateway: Gateway?
     /// Where an Ins dials it.
     public let link: Gateway
 
     /// A greeting.
-    public init(run: String, gateway: Gateway, link: Gateway) {
+    public init(run: String, gateway: Gateway?, link: Gateway) {
         self.run = run
         self.gateway = gateway
         self.link = link
+    }
+
+    /// The same with an address: `node` where it has none of its own.
+    public func placed(at node: Gateway) -> ReilHello {
+        ReilHello(run: run, gateway: gateway ?? node, link: link)
     }
 }
 

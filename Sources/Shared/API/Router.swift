@@ -215,7 +215,7 @@ where Output: Codable & Sendable {
         let path: Path = try Input.path(exchange, facts)
         let body: Body = try await Input.body(exchange, facts, limits)
         let output = try await method(path, body, exchange.context)
-        return Answers.success(exchange, facts, tag: output.tag) { out in out.append(output.json) }
+        return Answers.success(exchange, facts, output)
     }
 }
 
@@ -309,6 +309,13 @@ extension APIError {
 
 /// Responses around envelopes.
 public enum Answers {
+    /// A success whose `data` is kept encoded.
+    public static func success<Object>(
+        _ exchange: Exchange, _ facts: EndpointFacts, _ object: Encoded<Object>
+    ) -> Response {
+        success(exchange, facts, tag: object.tag) { out in out.append(object.json) }
+    }
+
     /// A success whose `data` is what `write` writes; 304 where the caller has it already.
     public static func success(
         _ exchange: Exchange, _ facts: EndpointFacts, tag known: String?,
