@@ -10,8 +10,14 @@ enum InsStore {
         "INSERT INTO ins (name, token_hash, created_at) VALUES (?1, ?2, ?3)")
     private static let replace = Command<InsName, SHA256Digest, Timestamp>(
         "INSERT OR REPLACE INTO ins (name, token_hash, created_at) VALUES (?1, ?2, ?3)")
+    private static let names = Query<InsName>("SELECT name FROM ins")
     private static let byHash = Query<SHA256Digest, InsName>(
         "SELECT name FROM ins WHERE token_hash = ?1")
+
+    /// The names of the operator's own Ins.
+    static func pool(_ reader: borrowing Reader<APIError>) throws(APIError) -> Set<String> {
+        Set(try reader.all(names).map(\.text))
+    }
 
     /// Whose a credential is.
     static func find(

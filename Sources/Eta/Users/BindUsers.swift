@@ -1,6 +1,16 @@
 import API
 
 extension Registry {
-    /// Binds the endpoints of this feature.
-    func bindUsers(_ router: inout Router) {}
+    /// Binds the endpoints of users.
+    func bindUsers(_ router: inout Router) {
+        let users = UserController(self)
+        router.on(UserAPI.list, users.list)
+        router.on(UserAPI.fetch, users.fetch)
+        router.on(UserAPI.update, users.update)
+        router.on(UserAPI.delete, users.delete)
+        let homes = HomeController(self)
+        router.on(UserAPI.home, homes.fetch)
+        router.on(UserAPI.setHome, homes.set)
+        router.on(UserAPI.deleteHome, homes.clear)
+    }
 }

@@ -79,6 +79,15 @@ enum UserStore {
             WHERE tag = 'avr:admin' AND NOT EXISTS (
                 SELECT 1 FROM user_tag WHERE user_id = mine.user_id AND tag = 'avr:disabled'))
         """)
+    private static let isOnlyAdministrator = Query<UserID, Bool>(
+        """
+        SELECT EXISTS (SELECT 1 FROM user_tag WHERE user_id = ?1 AND tag = 'avr:admin')
+            AND NOT EXISTS (
+                SELECT 1 FROM user_tag AS other
+                WHERE tag = 'avr:admin' AND user_id <> ?1 AND NOT EXISTS (
+                    SELECT 1 FROM user_tag
+                    WHERE user_id = other.user_id AND tag = 'avr:disabled'))
+        """)
 
     private static let filter: SQL = """
         id <> ?1
@@ -164,6 +173,13 @@ enum UserStore {
     /// Whether any account is left that may do what the operator may.
     static func isAdministered(_ reader: borrowing Reader<APIError>) throws(APIError) -> Bool {
         try reader.first(isAdministered) ?? false
+    }
+
+    /// Whether that account, and no other, may do what the operator may.
+    static func isOnlyAdministrator(
+        _ id: UserID, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> Bool {
+        try reader.first(isOnlyAdministrator, id) ?? false
     }
 
     /// At most `limit` accounts behind `after`, with their tags, and how many there are in all.

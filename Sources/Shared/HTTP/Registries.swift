@@ -206,6 +206,8 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let avrFile = FieldName(known: "AVR-File")
     /// AVR-Gateway, docs/client
     public static let avrGateway = FieldName(known: "AVR-Gateway")
+    /// AVR-Home: the home world on another node that Reil is to read for the caller
+    public static let avrHome = FieldName(known: "AVR-Home")
     /// AVR-Reil-Run: which run of a Reil calls Eta
     public static let avrReilRun = FieldName(known: "AVR-Reil-Run")
     /// AVR-Request-Id: one request's id through all processes

@@ -1,0 +1,242 @@
+import API
+import Base
+import Domain
+import Storage
+
+/// Records of live instances: `InstanceAPI`.
+struct InstanceController: Sendable {
+    let node: Node
+    let database: Database
+    let pushes: Pushes
+    let keeper: InstanceKeeper
+    let placer: InstancePlacer
+    /// Whether users of other nodes may make instances here.
+    let visitors: Bool
+
+    init(_ registry: Registry) {
+        node = registry.node
+        database = registry.database
+        pushes = registry.pushes
+        keeper = InstanceKeeper(registry)
+        placer = InstancePlacer(roster: registry.roster)
+        visitors = registry.settings.visitors
+    }
+
+    func list(
+        _ path: InstanceAPI.ListPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Page<Instance> {
+        let viewer = context.caller.reference(home: node.address)
+        let filter = InstanceStore.Filter(
+            search: path.page.folded, tag: path.tag,
+            owner: path.owner?.absolute(at: node.address),
+            world: path.world?.absolute(at: node.address).version(nil),
+            version: path.world?.version, viewer: viewer,
+            isAdministrator: context.caller.isAdministrator)
+        let page = path.page
+        let node = node
+        return try await database.scan { (reader) throws(APIError) in
+            let (found, total) = try InstanceStore.page(
+                filter, after: page.start, limit: page.reach, reader)
+            // Who is in it is told as a whole, and only to those who are, or whose it is.
+            let players = viewer == nil ? [:] : try PlayerStore.all(in: found.map(\.id), reader)
+            return page.page(found, total: total, key: \.id.bytes) { instance in
+                let present = players[instance.id] ?? []
+                let isTold = instance.owner == viewer || present.contains { $0.user == viewer }
+                return instance.instance(isTold ? present : nil, node)
+            }
+        }
+    }
+
+    func fetch(
+        _ path: InstanceAPI.InstancePath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Instance {
+        try database.read { (reader) throws(APIError) in
+            let (instance, standing) = try InstanceGate.visible(
+                path.instance, to: context.caller, node, reader)
+            return try InstanceGate.view(instance, standing, node, reader)
+        }
+    }
+
+    // MARK: Making
+
+    func create(
+        _ path: InstanceAPI.ListPath, _ body: InstanceAPI.Creation, _ context: RequestContext
+    ) async throws(APIError) -> Instance {
+        guard let owner = context.caller.reference(home: node.address) else {
+            throw APIError(.userNotLogged)
+        }
+        if let visitor = context.caller.visitor {
+            guard visitors else { throw APIError(.serviceDisabled) }
+            if visitor.limited { throw APIError(.userDontHavePermission) }
+        }
+        let tags = try TagRules.instance.setting(
+            body.tags ?? [], byAdministrator: context.caller.isAdministrator)
+        let world = body.world.absolute(at: node.address)
+        try requireReach(of: world, for: context.caller)
+        let (now, random) = (context.now, context.ambient.random)
+        let (row, view) = try await database.write { (transaction) throws(APIError) in
+            let (world, capacity) = try chosen(world, context.caller, transaction.reader)
+            let name =
+                if let name = body.name { name } else {
+                    try freeName(random, transaction.reader)
+                }
+            var row = InstanceRow(
+                id: .make(at: now, random: random), name: name, world: world, owner: owner,
+                capacity: body.capacity ?? capacity, tags: tags, now: now)
+            row.title = body.title
+            row.description = body.description
+            row.moderators = try people(body.moderators ?? [], transaction.reader)
+            row.ins = try placer.choose(named: body.ins, transaction.reader)
+            row.epoch = 1
+            let ownWorld = world.isInternal(to: node.address) ? world.id : nil
+            try InstanceStore.insert(row, ownWorld: ownWorld, transaction)
+            return (row, row.instance([], node))
+        }
+        if let hosting = row.hosting { await pushes.host(hosting) }
+        pushes.announce(.instance(row.instance(nil, node)))
+        return view
+    }
+
+    /// Refuses worlds of other nodes that the caller may not read, or that a visitor has no part
+    /// in: they name worlds of this node and of their home.
+    private func requireReach(
+        of world: WorldReference, for caller: Caller
+    ) throws(APIError) {
+        if world.isInternal(to: node.address) { return }
+        if let visitor = caller.visitor {
+            guard world.server == visitor.user.server else {
+                throw APIError(
+                    .userDontHavePermission, field: "world", "must be of this node or of your home")
+            }
+        } else if !caller.may(.fetchExternal) {
+            throw APIError(.userCannotFetch)
+        }
+    }
+
+    /// The world in the version that the instance keeps, and how many players it is meant for. What
+    /// is on another node is taken as it is named.
+    private func chosen(
+        _ world: WorldReference, _ caller: Caller, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (WorldReference, Capacity) {
+        guard world.isInternal(to: node.address) else { return (world, .standard) }
+        let (row, _) = try WorldGate.visible(world.id, to: caller, node, reader)
+        guard let version = world.version else {
+            let newest = try AssetStore.newestVersion(of: world.id, reader)
+            return (world.version(newest), row.capacity)
+        }
+        guard try AssetStore.hasVersion(version, of: world.id, reader) else {
+            throw APIError(.instanceInvalidInput, field: "world", "has no version \(version)")
+        }
+        return (world, row.capacity)
+    }
+
+    /// One of sixteen million; with half of them taken the sixth is free all but never not.
+    private func freeName(
+        _ random: any RandomSource, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> InstanceName {
+        for _ in 0..<64 {
+            let name = InstanceName.make(random: random)
+            if try !InstanceStore.isTaken(name, reader) { return name }
+        }
+        throw APIError(.instanceAlreadyExists)
+    }
+
+    /// People as they are kept: with their homes, each once; those of this node must exist.
+    private func people(
+        _ named: [UserReference], _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [UserReference] {
+        guard named.count <= InstanceGate.moderatorLimit else {
+            throw APIError(
+                .instanceInvalidInput, field: "moderators",
+                "must be at most \(InstanceGate.moderatorLimit) users")
+        }
+        var people: [UserReference] = []
+        var problems: [FieldProblem] = []
+        for (place, person) in named.enumerated() {
+            let person = person.absolute(at: node.address)
+            if people.contains(person) { continue }
+            people.append(person)
+            if person.isInternal(to: node.address), try UserStore.find(person.id, reader) == nil {
+                problems.append(
+                    FieldProblem(field: "moderators.\(place)", message: "is no user here"))
+            }
+        }
+        if !problems.isEmpty { throw APIError(.instanceInvalidInput, details: problems) }
+        return people
+    }
+
+    // MARK: Changing
+
+    func update(
+        _ path: InstanceAPI.InstancePath, _ body: InstanceAPI.Update, _ context: RequestContext
+    ) async throws(APIError) -> Instance {
+        let change = try await database.write { (transaction) throws(APIError) in
+            var (row, standing) = try InstanceGate.visible(
+                path.instance, to: context.caller, node, transaction.reader)
+            guard AccessRules.mayDescribe(standing),
+                AccessRules.mayEdit(standing) || body.onlyDescribes
+            else { throw APIError(.userDontHavePermission) }
+            try context.requireMatch(
+                InstanceGate.view(row, standing, node, transaction.reader))
+            let before = row
+            try apply(body, to: &row, standing, transaction.reader)
+            row.updatedAt = context.now
+            try InstanceStore.update(row, transaction)
+            let after = try InstanceGate.visible(
+                .id(row.id), to: context.caller, node, transaction.reader)
+            let isHostedAnew = before.owner != row.owner || before.capacity != row.capacity
+            return (
+                row: after.instance,
+                view: try InstanceGate.view(
+                    after.instance, after.standing, node, transaction.reader),
+                hosting: isHostedAnew ? after.instance.hosting : nil
+            )
+        }
+        if let hosting = change.hosting { await pushes.host(hosting) }
+        pushes.announce(.instance(change.row.instance(nil, node)))
+        return change.view
+    }
+
+    private func apply(
+        _ body: InstanceAPI.Update, to row: inout InstanceRow, _ standing: InstanceStanding,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) {
+        row.title = body.title.applied(to: row.title)
+        row.description = body.description.applied(to: row.description)
+        if let name = body.name { row.name = name }
+        if let capacity = body.capacity { row.capacity = capacity }
+        if let tags = body.tags {
+            row.tags = try TagRules.instance.setting(
+                tags, over: row.tags, byAdministrator: standing.isAdministrator)
+        }
+        if let moderators = body.moderators { row.moderators = try people(moderators, reader) }
+        if let owner = body.owner?.absolute(at: node.address), owner != row.owner {
+            guard try PlayerStore.count(of: owner, in: row.id, reader) > 0 else {
+                throw APIError(.instanceInvalidInput, field: "owner", "must be a member")
+            }
+            row.owner = owner
+        }
+    }
+
+    func delete(
+        _ path: InstanceAPI.InstancePath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Nothing {
+        let id = try await database.write { (transaction) throws(APIError) in
+            let (row, standing) = try InstanceGate.visible(
+                path.instance, to: context.caller, node, transaction.reader)
+            guard AccessRules.mayEdit(standing) else { throw APIError(.userDontHavePermission) }
+            try context.requireMatch(InstanceGate.view(row, standing, node, transaction.reader))
+            _ = try InstanceStore.delete(row.id, transaction)
+            return row.id
+        }
+        keeper.tell(InstanceKeeper.Outcome(ended: [id]))
+        return Nothing()
+    }
+}
+
+extension InstanceAPI.Update {
+    /// Whether it changes nothing but what moderators may change, too.
+    fileprivate var onlyDescribes: Bool {
+        name == nil && capacity == nil && tags == nil && moderators == nil && owner == nil
+    }
+}

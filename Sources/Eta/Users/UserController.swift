@@ -1,0 +1,277 @@
+import API
+import Base
+import Crypto
+import Domain
+import HTTP
+import Storage
+
+/// Accounts: `UserAPI` but for homes.
+struct UserController: Sendable {
+    let finder: UserFinder
+    let node: Node
+    let database: Database
+    let pushes: Pushes
+    let passwords: Passwords
+    let check: PasswordCheck
+    let ending: SessionEnding
+    let keeper: FileKeeper
+    let instances: InstanceKeeper
+
+    init(_ registry: Registry) {
+        finder = UserFinder(registry)
+        node = registry.node
+        database = registry.database
+        pushes = registry.pushes
+        passwords = registry.passwords
+        check = registry.passwordCheck
+        ending = registry.ending
+        keeper = FileKeeper(registry)
+        instances = InstanceKeeper(registry)
+    }
+
+    func list(
+        _ path: UserAPI.ListPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Page<User> {
+        let filter = UserStore.Filter(
+            except: node.account, search: path.page.folded, tag: path.tag)
+        let page = path.page
+        let node = node
+        return try await database.scan { (reader) throws(APIError) in
+            let (found, total) = try UserStore.page(
+                filter, after: page.start, limit: page.reach, reader)
+            return page.page(found, total: total, key: \.user.id.bytes) { entry in
+                entry.user.user(entry.tags, node)
+            }
+        }
+    }
+
+    func fetch(
+        _ path: UserAPI.UserPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> UserView {
+        try database.read { (reader) throws(APIError) in
+            let user = try finder.find(path.user, path.server, context, reader)
+            return view(user, try UserStore.tags(user.id, reader), context)
+        }
+    }
+
+    // MARK: Changes
+
+    func update(
+        _ path: UserAPI.UserPath, _ body: UserAPI.Update, _ context: RequestContext
+    ) async throws(APIError) -> UserView {
+        let before = try database.read { (reader) throws(APIError) in
+            try finder.find(path.user, path.server, context, reader)
+        }
+        let caller = context.caller
+        let isSelf = caller.isUser(before.id)
+        // Nobody can log in to the node's own account, so nothing of it is a matter of taste.
+        guard isSelf || caller.isAdministrator, before.id != node.account else {
+            throw APIError(.userCannotUpdate)
+        }
+        let changesLogin =
+            body.password != nil
+            || (!body.email.isAbsent && body.email.applied(to: before.email) != before.email)
+        if isSelf, changesLogin {
+            guard let current = body.current else {
+                throw APIError(
+                    .userInvalidInput, field: "current",
+                    "is needed to change the email address or the password")
+            }
+            try await check.require(current, of: before, from: context.client)
+        }
+        let hash: String? =
+            if let password = body.password { try await passwords.hash(password.secret) } else {
+                nil
+            }
+        let kept = isSelf ? caller.user?.session : nil
+        let change = try await database.write { (transaction) throws(APIError) in
+            guard var user = try UserStore.find(before.id, transaction.reader) else {
+                throw APIError(.userNotFound)
+            }
+            // Of two changes at once only one knew the password that counts.
+            if isSelf, changesLogin, user.password != before.password {
+                throw APIError(.authInvalidLogin)
+            }
+            let tags = try UserStore.tags(user.id, transaction.reader)
+            try context.requireMatch(view(user, tags, context))
+            var change = Change(user: user, tags: tags)
+            try apply(body, hash, to: &user, now: context.now)
+            try UserStore.update(user, transaction)
+            change.user = user
+            if let wanted = body.tags {
+                try setTags(wanted, of: &change, by: caller, transaction)
+            }
+            if change.isDisabled {
+                change.ended = try ending.endAll(of: user.id, transaction)
+            } else if hash != nil {
+                change.ended = try ending.endAll(of: user.id, except: kept, transaction)
+            }
+            return change
+        }
+        if let ended = change.ended {
+            await ending.tell(
+                ended,
+                as: change.isDisabled ? .user(before.id) : .sessions(of: before.id, except: kept))
+        }
+        if change.hasOtherRights { await pushes.revoke(.rights(of: before.id)) }
+        pushes.announce(
+            .user(
+                change.user.user(change.tags, node),
+                themself: change.user.themself(change.tags, node)))
+        return view(change.user, change.tags, context)
+    }
+
+    /// What an update came to.
+    private struct Change: Sendable {
+        var user: UserRow
+        var tags: TagSet
+        var hasOtherRights = false
+        var isDisabled = false
+        var ended: SessionEnding.Ended?
+    }
+
+    private func apply(
+        _ body: UserAPI.Update, _ hash: String?, to user: inout UserRow, now: Timestamp
+    ) throws(APIError) {
+        if let username = body.username { user.username = username }
+        if let displayname = body.displayname ?? body.display { user.displayname = displayname }
+        user.description = body.description.applied(to: user.description)
+        user.email = body.email.applied(to: user.email)
+        if let status = body.status { user.status = status }
+        if let hash { user.password = hash }
+        user.updatedAt = now
+    }
+
+    /// Sets the tags as an administrator wants them; what they are already anybody may say again.
+    private func setTags(
+        _ wanted: TagSet, of change: inout Change, by caller: Caller,
+        _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        let former = change.tags
+        if Set(wanted.tags) == Set(former.tags) { return }
+        let tags = try TagRules.user.setting(
+            wanted, over: former, byAdministrator: caller.isAdministrator)
+        guard caller.isAdministrator else {
+            throw APIError(.userDontHavePermission, field: "tags", "only administrators set them")
+        }
+        try UserStore.setTags(tags, of: change.user.id, transaction)
+        if former.contains(.admin) { try requireAdministrator(transaction) }
+        change.tags = try UserStore.tags(change.user.id, transaction.reader)
+        change.hasOtherRights = true
+        change.isDisabled = tags.contains(.disabled) && !former.contains(.disabled)
+    }
+
+    /// Refuses to leave the node without anybody to look after it.
+    private func requireAdministrator(
+        _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        guard try UserStore.isAdministered(transaction.reader) else {
+            throw APIError(
+                .userDontHavePermission, field: "tags", "the node needs an administrator")
+        }
+    }
+
+    // MARK: The end
+
+    func delete(
+        _ path: UserAPI.UserPath, _ body: UserAPI.Deletion, _ context: RequestContext
+    ) async throws(APIError) -> Nothing {
+        let caller = context.caller
+        let (user, isLast) = try database.read { (reader) throws(APIError) in
+            let user = try finder.find(path.user, path.server, context, reader)
+            guard caller.isUser(user.id) || caller.isAdministrator, user.id != node.account else {
+                throw APIError(.userCannotDelete)
+            }
+            return (user, try UserStore.isOnlyAdministrator(user.id, reader))
+        }
+        if isLast {
+            throw APIError(.userDontHavePermission, context: "the last administrator")
+        }
+        if let password = body.password, caller.isUser(user.id) {
+            try await check.require(password, of: user, from: context.client)
+        } else if !caller.isAdministrator {
+            throw APIError(.userInvalidInput, field: "password", "is needed to delete an account")
+        }
+        let person = node.reference(user.id)
+        let end = try await database.write { (transaction) throws(APIError) in
+            guard let now = try UserStore.find(user.id, transaction.reader) else {
+                throw APIError(.userNotFound)
+            }
+            try context.requireMatch(
+                view(now, try UserStore.tags(user.id, transaction.reader), context))
+            if caller.isUser(user.id), now.password != user.password {
+                throw APIError(.authInvalidLogin)
+            }
+            let end = AccountEnd(
+                worlds: try WorldStore.all(of: user.id, transaction.reader),
+                files: try AssetStore.files(of: user.id, transaction.reader),
+                instances: try instances.removeAll(of: person, at: context.now, transaction),
+                ended: try ending.endAll(of: user.id, transaction))
+            guard try !UserStore.isOnlyAdministrator(user.id, transaction.reader) else {
+                throw APIError(.userDontHavePermission, context: "the last administrator")
+            }
+            try UserStore.delete(user.id, transaction)
+            return end
+        }
+        await ending.tell(end.ended, as: .user(user.id))
+        instances.tell(end.instances)
+        for world in end.worlds { pushes.announce(.worldDeleted(world)) }
+        pushes.announce(.userDeleted(user.id))
+        await keeper.release(end.files)
+        return Nothing()
+    }
+
+    /// What goes with an account.
+    private struct AccountEnd: Sendable {
+        var worlds: [WorldID]
+        var files: [SHA256Digest]
+        var instances: InstanceKeeper.Outcome
+        var ended: SessionEnding.Ended
+    }
+
+    private func view(_ user: UserRow, _ tags: TagSet, _ context: RequestContext) -> UserView {
+        context.caller.isUser(user.id)
+            ? .themself(user.themself(tags, node)) : .user(user.user(tags, node))
+    }
+}
+
+/// Whom a path means.
+struct UserFinder: Sendable {
+    let node: Node
+    let admin: Username?
+
+    init(_ registry: Registry) {
+        node = registry.node
+        admin = registry.settings.admin
+    }
+
+    /// The account; `server` is what `?server=` says.
+    ///
+    /// - Throws: 17 when there is none, 29 for two servers, 41 for another node's, 3 for `@me` of
+    ///   nobody.
+    func find(
+        _ selector: UserSelector, _ server: ServerAddress?, _ context: RequestContext,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> UserRow {
+        let selector = try selector.located(server: server, home: node.address)
+        guard selector.server == nil else { throw APIError(.objectNotInternal) }
+        let user =
+            switch selector.name {
+            case .id(let id): try UserStore.find(id, reader)
+            case .username(let name): try UserStore.find(name, reader)
+            case .me: try UserStore.find(try context.user().id, reader)
+            case .server: try UserStore.find(node.account, reader)
+            case .admin: try administrator(reader)
+            }
+        guard let user else { throw APIError(.userNotFound) }
+        return user
+    }
+
+    /// The one that the operator named, else the one who has been here longest.
+    private func administrator(
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> UserRow? {
+        if let admin, let user = try UserStore.find(admin, reader) { return user }
+        return try UserStore.oldestAdministrator(reader)
+    }
+}
