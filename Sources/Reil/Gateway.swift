@@ -16,6 +16,7 @@ final class GatewayRole: Component {
     let cache: TokenCache
     private let server: HTTPServer
     private let tls: TLSServerConfiguration?
+    let peering: Peering
     private let bound = Lock<SocketAddress?>(nil)
 
     init(_ settings: ReilSettings, clock: SystemClock, on group: EventLoopGroup) throws {
@@ -41,15 +42,18 @@ final class GatewayRole: Component {
         eta.observe(CacheObserver(cache: cache))
         let worlds = HotWorlds()
         eta.observe(worlds)
+        peering = try Peering(settings, eta: eta, resolver: resolver, group: group)
         let authenticator = Authenticator(
             eta: eta, cache: cache, proxies: settings.trustedProxies, ambient: ambient)
         let gate = Gate([
             authenticator,
+            peering.check,
             RateLimiter(limits: settings.rates, exempt: settings.exempt, clock: ambient.clock),
             AuthoriseCheck(),
         ])
         ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))
         var router = Router(gate: gate, ambient: ambient)
+        peering.bind(&router)
         let local = LocalController(eta: eta, ambient: ambient, insCount: { 0 })
         router.on(encoded: ServerAPI.fetch, local.server)
         router.on(ServerAPI.fetchAt, local.serverAt)

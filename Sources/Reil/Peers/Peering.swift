@@ -1,0 +1,69 @@
+import API
+import Base
+import Crypto
+import Domain
+import Federation
+import Net
+import Runtime
+
+/// All that Reil has to do with other nodes, put together.
+struct Peering {
+    let peers: PeerClient
+    /// What a signed request has to pass.
+    let check: SignatureCheck
+    /// Ends grants abroad in the background.
+    let ender: GrantEnder
+    private let directory: PeerDirectory
+    private let discovery: DiscoveryController
+    private let challenges: ChallengeController
+    private let integrity: IntegrityController
+    private let reads: ExternalReads
+    private let eta: EtaLink
+
+    init(
+        _ settings: ReilSettings, eta: EtaLink, resolver: Resolver, group: EventLoopGroup
+    ) throws(Fault) {
+        let tls: TLSClientConfiguration
+        do throws(TLSError) {
+            tls = try TLSClientConfiguration(caFile: settings.caFile)
+        } catch {
+            throw Fault(error.text, remedy: "set federation.ca_file to a file of certificates")
+        }
+        let ambient = group.ambient
+        let directory = PeerDirectory(eta: eta, group: group)
+        let transport = OutboundTransport(
+            client: HTTPClient(group: group, resolver: resolver, tls: tls, limits: .toPeers),
+            group: group,
+            outbound: OutboundGuard(
+                allowed: settings.allowNetworks, insecurePeers: settings.insecurePeers))
+        let peers = PeerClient(
+            transport: transport, memory: directory, allowsInsecure: settings.insecurePeers,
+            ambient: ambient
+        ) { directory.identity }
+        self.eta = eta
+        self.directory = directory
+        self.peers = peers
+        check = SignatureCheck(eta: eta, directory: directory, peers: peers, ambient: ambient)
+        ender = GrantEnder(peers: peers, loop: group.loops[0], ambient: ambient)
+        discovery = DiscoveryController(directory: directory, age: settings.discoveryAge)
+        challenges = ChallengeController(eta: eta, peers: peers)
+        integrity = IntegrityController(eta: eta, peers: peers)
+        reads = ExternalReads(peers: peers, ambient: ambient)
+        eta.observe(directory)
+        eta.observe(ender)
+    }
+
+    /// Binds the endpoints of the federation, and puts the reading abroad around all others: to be
+    /// called before they are bound.
+    func bind(_ router: inout Router) {
+        let (reads, directory) = (reads, directory)
+        router.wrapping = { bound in
+            reads.wrap(bound) { directory.identity?.address }
+        }
+        router.on(ServerAPI.discovery, discovery.fetch)
+        router.on(ChallengeAPI.open, challenges.open)
+        router.on(ChallengeAPI.prove, challenges.prove)
+        router.on(IntegrityAPI.request, integrity.request)
+        router.on(IntegrityAPI.vouch, integrity.vouch)
+    }
+}
