@@ -5,7 +5,7 @@ import Glibc
 import HTTP
 
 /// One connection to another server: socket ↔ TLS ↔ `ClientMachine`, one exchange at a time.
-actor ClientConnection: ReadinessReceiver {
+actor ClientConnection: LoopPinned, ReadinessReceiver {
     private static let readsPerTurn = 16
     /// Bytes of a body up to which it is waited for with the head, and comes in one piece.
     private static let wholeLimit = 65_536
@@ -24,8 +24,7 @@ actor ClientConnection: ReadinessReceiver {
     private let loop: EventLoop
     private let outbound: OutboundGuard?
     private let sendTime: Duration
-    private var transport: Transport
-    private var machine: ClientMachine
+    private var wire: Wire<ClientMachine>
     private var phase = Phase.connecting
     private var isPumping = false
     private var timer = LazyTimer()
@@ -49,6 +48,8 @@ actor ClientConnection: ReadinessReceiver {
     /// Told when an exchange is over or the connection is.
     private var pool: (any ClientConnectionOwner)?
 
+    nonisolated var pinnedTo: EventLoop { loop }
+
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe loop.asUnownedSerialExecutor()
     }
@@ -63,10 +64,9 @@ actor ClientConnection: ReadinessReceiver {
         var limits = limits
         // The deadlines of each request are watched here.
         limits.responseTime = .seconds(86_400)
-        machine = ClientMachine(limits: limits)
         connectDeadline = deadline
         answerPlace = WaitingPlace(transport.loop)
-        self.transport = transport
+        wire = Wire(transport, ClientMachine(limits: limits))
     }
 
     /// Connects, with the TLS handshake if there is one. On the loop's thread.
@@ -97,7 +97,7 @@ actor ClientConnection: ReadinessReceiver {
 
     private func established() async throws(ClientError) {
         do throws(SystemError) {
-            try transport.watch(self)
+            try wire.transport.watch(self)
         } catch {
             throw .unreachable(error)
         }
@@ -105,15 +105,15 @@ actor ClientConnection: ReadinessReceiver {
         await withTaskCancellationHandler {
             if phase == .connecting { await answerPlace.wait() }
         } onCancel: {
-            loop.execute { self.assumeIsolated { $0.fail(.cancelled) } }
+            loop.execute { self.onLoop { $0.fail(.cancelled) } }
         }
         if let failure { throw failure }
     }
 
     nonisolated func ready(_ readiness: Readiness) {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard connection.phase != .over else { return }
-            let isWhole = connection.transport.note(readiness)
+            let isWhole = connection.wire.transport.note(readiness)
             if connection.phase == .connecting {
                 connection.connected(readiness)
             } else if isWhole {
@@ -124,33 +124,33 @@ actor ClientConnection: ReadinessReceiver {
         }
     }
 
-    nonisolated func closeNow() { assumeIsolated { $0.fail(.closed) } }
+    nonisolated func closeNow() { onLoop { $0.fail(.closed) } }
 
     private func connected(_ readiness: Readiness) {
-        if let error = transport.connectError() { return fail(.unreachable(error)) }
-        guard readiness.contains(.writable) || transport.isSecure else { return }
+        if let error = wire.transport.connectError() { return fail(.unreachable(error)) }
+        guard readiness.contains(.writable) || wire.transport.isSecure else { return }
         if let outbound {
             // Not only the address that we meant, the one that we got.
             do throws(SystemError) {
-                guard outbound.allows(try transport.connectedPeer()) else {
+                guard outbound.allows(try wire.transport.connectedPeer()) else {
                     return fail(.addressRefused)
                 }
             } catch {
                 return fail(.unreachable(error))
             }
         }
-        if transport.isSecure {
-            transport.startTLS()
+        if wire.transport.isSecure {
+            wire.transport.startTLS()
             var reads = 0
-            while !transport.isReady, reads < Self.readsPerTurn {
+            while !wire.transport.isReady, reads < Self.readsPerTurn {
                 reads += 1
-                let received = transport.receive { _ in }
+                let received = wire.receive(now: loop.now())
                 if case .bytes = received { continue }
                 if case .nothing = received { break }
-                return fail(transport.tlsError.map { .tls($0) } ?? .closed)
+                return fail(wire.transport.tlsError.map { .tls($0) } ?? .closed)
             }
-            if case .failed = transport.flush() { return fail(.closed) }
-            guard transport.isReady else { return }
+            if case .failed = wire.transport.flush() { return fail(.closed) }
+            guard wire.transport.isReady else { return }
         }
         connectDeadline = nil
         phase = .idle
@@ -162,18 +162,18 @@ actor ClientConnection: ReadinessReceiver {
         isPumping = true
         perform()
         var reads = 0
-        reading: while isActive, machine.wantsBytes {
+        reading: while isActive, wire.machine.wantsBytes {
             if reads == Self.readsPerTurn {
-                loop.execute { [self] in assumeIsolated { $0.pump() } }
+                loop.execute { [self] in onLoop { $0.pump() } }
                 break
             }
             reads += 1
             let now = loop.now()
-            switch transport.receive({ machine.receive($0, now: now) }) {
+            switch wire.receive(now: now) {
             case .bytes: perform()
             case .nothing: break reading
             case .ended:
-                machine.receiveEnd(now: now)
+                wire.machine.receiveEnd(now: now)
                 perform()
                 break reading
             case .failed:
@@ -188,7 +188,7 @@ actor ClientConnection: ReadinessReceiver {
     private var isActive: Bool { phase == .idle || phase == .busy }
 
     private func perform() {
-        while isActive, let effect = machine.next(now: loop.now()) { perform(effect) }
+        while isActive, let effect = wire.machine.next(now: loop.now()) { perform(effect) }
     }
 
     private func perform(_ effect: ClientEffect) {
@@ -216,7 +216,7 @@ actor ClientConnection: ReadinessReceiver {
 
     private func gather() {
         while isGathering {
-            switch machine.takeBody(now: loop.now()) {
+            switch wire.machine.takeBody(now: loop.now()) {
             case .bytes(let bytes):
                 if whole?.isEmpty == true {
                     whole = bytes
@@ -255,8 +255,8 @@ actor ClientConnection: ReadinessReceiver {
 
     /// The socket broke: the machine knows what that means for the exchange.
     private func lost() {
-        if let error = transport.tlsError { return fail(.tls(error)) }
-        machine.receiveEnd(now: loop.now())
+        if let error = wire.transport.tlsError { return fail(.tls(error)) }
+        wire.machine.receiveEnd(now: loop.now())
         perform()
         if phase != .over { fail(.closed) }
     }
@@ -278,7 +278,7 @@ actor ClientConnection: ReadinessReceiver {
     }
 
     private func close() {
-        transport.close()
+        wire.transport.close()
         timer.disarm(on: loop)
     }
 
@@ -296,19 +296,21 @@ actor ClientConnection: ReadinessReceiver {
 
     private func settle() {
         guard isActive else { return }
-        if case .failed = transport.flush() { return lost() }
-        if transport.pending <= Self.outputLimit / 4 { outputPlace?.wake() }
+        if case .failed = wire.transport.flush() { return lost() }
+        if wire.transport.pending <= Self.outputLimit / 4 { outputPlace?.wake() }
         arm()
     }
 
     private func arm() {
-        var deadline = machine.deadline
+        var deadline = wire.machine.deadline
         for other in [connectDeadline, firstByteDeadline, wholeDeadline] {
             if let other { deadline = earlier(deadline, other) }
         }
-        if transport.pending > 0 { deadline = earlier(deadline, transport.progress + sendTime) }
+        if wire.transport.pending > 0 {
+            deadline = earlier(deadline, wire.transport.progress + sendTime)
+        }
         if timer.isLate(for: deadline) {
-            timer.arm(deadline, on: loop) { [self] in assumeIsolated { $0.timeHasCome() } }
+            timer.arm(deadline, on: loop) { [self] in onLoop { $0.timeHasCome() } }
         }
     }
 
@@ -319,11 +321,11 @@ actor ClientConnection: ReadinessReceiver {
         if let connectDeadline, connectDeadline <= now { return fail(.timedOut(.connect)) }
         if let firstByteDeadline, firstByteDeadline <= now { return fail(.timedOut(.firstByte)) }
         if let wholeDeadline, wholeDeadline <= now { return fail(.timedOut(.whole)) }
-        if transport.pending > 0, transport.progress + sendTime <= now {
+        if wire.transport.pending > 0, wire.transport.progress + sendTime <= now {
             return fail(.timedOut(.whole))
         }
         guard isActive else { return arm() }
-        machine.tick(now: now)
+        wire.machine.tick(now: now)
         pump()
     }
 }
@@ -348,7 +350,7 @@ extension ClientConnection {
             await withTaskCancellationHandler {
                 if !isAnswerReady { await answerPlace.wait() }
             } onCancel: {
-                loop.execute { self.assumeIsolated { $0.abandon(exchange) } }
+                loop.execute { self.onLoop { $0.abandon(exchange) } }
             }
         }
         if let failure { throw failure }
@@ -372,7 +374,7 @@ extension ClientConnection {
         wholeDeadline = request.deadlines.whole.map { began + $0 }
         let now = loop.now()
         do throws(SerializerError) {
-            try transport.write { output throws(SerializerError) in
+            try wire.write { machine, output throws(SerializerError) in
                 try machine.beginRequest(
                     method: request.method, target: request.target,
                     fields: request.completeFields, length: request.body.length,
@@ -395,14 +397,14 @@ extension ClientConnection {
     }
 
     private func write(_ bytes: [UInt8]) {
-        let count = transport.write { machine.beginChunk(Int64(bytes.count), into: &$0) }
-        transport.write(shared: bytes[..<Int(count)])
-        transport.write { machine.endChunk(into: &$0) }
+        let count = wire.write { $0.beginChunk(Int64(bytes.count), into: &$1) }
+        wire.transport.write(shared: bytes[..<Int(count)])
+        wire.write { $0.endChunk(into: &$1) }
     }
 
     private func endRequest() {
         let now = loop.now()
-        guard transport.write({ machine.finishRequest(into: &$0, now: now) }) else {
+        guard wire.write({ $0.finishRequest(into: &$1, now: now) }) else {
             return fail(.requestBody)
         }
         if !isAnswerReady { firstByteDeadline = now + firstByte }
@@ -414,7 +416,7 @@ extension ClientConnection {
                 guard phase == .busy, self.exchange == exchange else { return }
                 write(chunk)
                 settle()
-                if phase == .busy, transport.pending > Self.outputLimit {
+                if phase == .busy, wire.transport.pending > Self.outputLimit {
                     await place(&outputPlace).wait()
                 }
                 guard phase == .busy, self.exchange == exchange else { return }
@@ -436,17 +438,17 @@ extension ClientConnection {
 
     /// The same, from wherever the last reference to a response was dropped.
     fileprivate nonisolated func drop(_ exchange: UInt64) {
-        loop.execute { self.assumeIsolated { $0.abandon(exchange) } }
+        loop.execute { self.onLoop { $0.abandon(exchange) } }
     }
 
     /// Closes what nobody took over.
     nonisolated func drop() {
-        loop.execute { self.assumeIsolated { $0.fail(.cancelled) } }
+        loop.execute { self.onLoop { $0.fail(.cancelled) } }
     }
 
     fileprivate func nextBody(_ exchange: UInt64) async throws(BodyError) -> [UInt8]? {
         while self.exchange == exchange, phase == .busy {
-            switch machine.takeBody(now: loop.now()) {
+            switch wire.machine.takeBody(now: loop.now()) {
             case .bytes(let bytes): return bytes
             case .end:
                 // The exchange is over, and the connection free for others.
@@ -474,7 +476,7 @@ extension ClientConnection {
         guard phase == .upgraded else { throw .closed }
         let leftover = retire()
         let socket = WebSocketConnection(
-            transport.take(), role: .client, limits: limits, random: random, shard: nil)
+            wire.transport.take(), role: .client, limits: limits, random: random, shard: nil)
         socket.start(receiver(socket), leftover)
     }
 
@@ -482,11 +484,11 @@ extension ClientConnection {
     nonisolated func become(
         tunnel receiver: @Sendable (any TunnelSink) -> any TunnelReceiver
     ) -> Bool {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard connection.phase == .upgraded else { return false }
             let leftover = connection.retire()
             let tunnel = TunnelConnection(
-                connection.transport.take(), output: Self.outputLimit, shard: nil)
+                connection.wire.transport.take(), output: Self.outputLimit, shard: nil)
             tunnel.start(receiver(tunnel), leftover)
             return true
         }
@@ -495,7 +497,7 @@ extension ClientConnection {
     private func retire() -> [UInt8] {
         phase = .over
         timer.disarm(on: loop)
-        return machine.takeLeftover()
+        return wire.machine.takeLeftover()
     }
 }
 

@@ -3,7 +3,7 @@ import Crypto
 import HTTP
 
 /// The connections that one loop keeps to other servers: the shell of `PoolMachine`.
-actor ConnectionPool: ClientConnectionOwner {
+actor ConnectionPool: LoopPinned, ClientConnectionOwner {
     struct Lease {
         let connection: ClientConnection
         /// It was kept, so that the server may just be closing it.
@@ -37,6 +37,8 @@ actor ConnectionPool: ClientConnectionOwner {
     private var waiting: [Int: Waiter] = [:]
     private var lastNumber = 0
     private var sweep: TimerToken?
+
+    nonisolated var pinnedTo: EventLoop { loop }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe loop.asUnownedSerialExecutor()
@@ -126,7 +128,7 @@ actor ConnectionPool: ClientConnectionOwner {
         let waiter = Waiter(WaitingPlace(loop))
         waiting[ticket] = waiter
         let timer = loop.schedule(after: limit) { [self] in
-            assumeIsolated { pool in
+            onLoop { pool in
                 if pool.machine.giveUp(peer, ticket: ticket) { pool.call(ticket, .late) }
             }
         }
@@ -154,7 +156,7 @@ actor ConnectionPool: ClientConnectionOwner {
     nonisolated func connectionIsFree(
         _ connection: ClientConnection, wasBusy: Bool, reusable: Bool
     ) {
-        assumeIsolated { $0.free(connection, wasBusy: wasBusy, reusable: reusable) }
+        onLoop { $0.free(connection, wasBusy: wasBusy, reusable: reusable) }
     }
 
     private func free(_ connection: ClientConnection, wasBusy: Bool, reusable: Bool) {
@@ -175,7 +177,7 @@ actor ConnectionPool: ClientConnectionOwner {
     private func scheduleSweep() {
         guard sweep == nil, let next = machine.nextExpiry else { return }
         sweep = loop.schedule(at: next) { [self] in
-            assumeIsolated { pool in
+            onLoop { pool in
                 pool.sweep = nil
                 for number in pool.machine.expire(now: pool.loop.now()) { pool.discard(number) }
                 pool.scheduleSweep()

@@ -75,6 +75,8 @@ extension ReadinessReceiver {
     private var freeSource = -1
     private var timers = Timers()
     private var turn = System.now()
+    /// Counts turns: for what is looked up once in each.
+    private(set) var turnNumber = 0
     private var local: [Work] = []
     private var running: [Work] = []
     /// Read into by whoever is just being served; holds nothing between two calls.
@@ -261,6 +263,7 @@ extension ReadinessReceiver {
         let count = unsafe reileta_epoll_wait(
             epoll.number, events, Int32(Self.eventLimit), timeout)
         turn = System.now()
+        turnNumber &+= 1
         guard count > 0 else {
             precondition(count == 0 || count == -EINTR, "epoll_wait: \(count)")
             return

@@ -181,7 +181,7 @@ final class ConnectionCensus: Sendable {
     private var isDraining = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
     private var lastRequest: UInt64
-    private var wallTurn = Instant(nanoseconds: 0)
+    private var wallTurn = -1
     private var wall = Timestamp(milliseconds: 0)
     private var dateSecond: Int64 = -1
     private var dateBytes: [UInt8] = []
@@ -278,8 +278,8 @@ final class ConnectionCensus: Sendable {
 
     /// The wall clock as of the current turn.
     func timestamp() -> Timestamp {
-        if loop.now() != wallTurn {
-            wallTurn = loop.now()
+        if loop.turnNumber != wallTurn {
+            wallTurn = loop.turnNumber
             wall = ambient.clock.timestamp()
         }
         return wall

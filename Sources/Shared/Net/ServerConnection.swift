@@ -3,7 +3,7 @@ import HTTP
 
 /// One accepted connection: socket ↔ TLS ↔ `ServerMachine`. Requests go to the responder by a task
 /// that starts at once on the loop; an idle connection holds no task and no buffer.
-actor ServerConnection: ReadinessReceiver, ServedConnection {
+actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
     /// Reads of one turn, so that a peer that sends without end leaves the others their turn.
     private static let readsPerTurn = 16
     /// Bytes from memory up to which a copy is cheaper than keeping the array.
@@ -16,8 +16,7 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
 
     private let shard: ServerShard
     private let loop: EventLoop
-    private var transport: Transport
-    private var machine: ServerMachine
+    private var wire: Wire<ServerMachine>
     private var timer = LazyTimer()
     private let opened: Instant
     /// No more effects: closed, or handed over to another protocol.
@@ -32,6 +31,8 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
     private var upgrade: Upgrade?
     private var clientText = ""
 
+    nonisolated var pinnedTo: EventLoop { loop }
+
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe loop.asUnownedSerialExecutor()
     }
@@ -40,16 +41,16 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
         self.shard = shard
         loop = shard.loop
         opened = shard.loop.now()
-        machine = ServerMachine(limits: shard.limits.http, now: shard.loop.now())
-        self.transport = transport
+        wire = Wire(
+            transport, ServerMachine(limits: shard.limits.http, now: shard.loop.now()))
     }
 
     /// Enters the loop; on it only.
     nonisolated func start() {
-        assumeIsolated { connection in
+        onLoop { connection in
             connection.shard.insert(connection)
             do throws(SystemError) {
-                try connection.transport.watch(connection)
+                try connection.wire.transport.watch(connection)
                 connection.settle()
             } catch {
                 connection.finish()
@@ -58,28 +59,29 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
     }
 
     nonisolated func ready(_ readiness: Readiness) {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.isOver else { return }
-            guard connection.transport.note(readiness) else { return connection.finish() }
+            guard connection.wire.transport.note(readiness) else { return connection.finish() }
             connection.pump()
             // Nobody reads, and the peer is gone: there will be no other word of it.
-            if readiness.contains(.gone), !connection.isOver, connection.transport.mayHaveBytes {
+            if readiness.contains(.gone), !connection.isOver, connection.wire.transport.mayHaveBytes
+            {
                 connection.finish()
             }
         }
     }
 
-    nonisolated func turnEnded() { assumeIsolated { $0.pump() } }
+    nonisolated func turnEnded() { onLoop { $0.pump() } }
 
     nonisolated func drain() {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.isOver else { return }
-            connection.machine.drain()
+            connection.wire.machine.drain()
             connection.pump()
         }
     }
 
-    nonisolated func closeNow() { assumeIsolated { $0.finish() } }
+    nonisolated func closeNow() { onLoop { $0.finish() } }
 
     /// Reads what may be read, does what follows from it, and writes what that gave.
     private func pump() {
@@ -87,18 +89,20 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
         isPumping = true
         perform()
         var reads = 0
-        reading: while !isOver, machine.wantsBytes, transport.pending <= shard.limits.output {
+        reading: while !isOver, wire.machine.wantsBytes,
+            wire.transport.pending <= shard.limits.output
+        {
             if reads == Self.readsPerTurn {
-                loop.execute { [self] in assumeIsolated { $0.pump() } }
+                loop.execute { [self] in onLoop { $0.pump() } }
                 break
             }
             reads += 1
             let now = loop.now()
-            switch transport.receive({ machine.receive($0, now: now) }) {
+            switch wire.receive(now: now) {
             case .bytes: perform()
             case .nothing: break reading
             case .ended:
-                machine.receiveEnd(now: now)
+                wire.machine.receiveEnd(now: now)
                 perform()
                 break reading
             case .failed: finish()
@@ -109,7 +113,7 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
     }
 
     private func perform() {
-        while !isOver, let effect = machine.next(now: loop.now()) { perform(effect) }
+        while !isOver, let effect = wire.machine.next(now: loop.now()) { perform(effect) }
     }
 
     private func perform(_ effect: ServerEffect) {
@@ -122,11 +126,11 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
             } else {
                 answer(response, [])
             }
-        case .sendContinue: transport.write { $0.append(ServerMachine.continueLine) }
+        case .sendContinue: wire.transport.write { $0.append(ServerMachine.continueLine) }
         case .bodyReady: wakeBody()
         case .upgrade: takeOver()
-        case .shutdownWrite: transport.shutdownAfterFlush()
-        case .close: transport.closeAfterFlush()
+        case .shutdownWrite: wire.transport.shutdownAfterFlush()
+        case .close: wire.transport.closeAfterFlush()
         case .abort: finish(reset: true)
         }
     }
@@ -134,22 +138,24 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
     /// Writes what waits, wakes who waited for that, and sets the timer.
     private func settle() {
         guard !isOver else { return }
-        switch transport.flush() {
+        switch wire.transport.flush() {
         case .done, .blocked: break
         case .close, .failed: return finish()
         }
-        if transport.pending <= shard.limits.output / 4 { outputPlace?.wake() }
+        if wire.transport.pending <= shard.limits.output / 4 { outputPlace?.wake() }
         arm()
     }
 
     private func arm() {
-        var deadline = machine.deadline
-        if transport.pending > 0 {
-            deadline = earlier(deadline, transport.progress + shard.limits.http.sendTime)
+        var deadline = wire.machine.deadline
+        if wire.transport.pending > 0 {
+            deadline = earlier(deadline, wire.transport.progress + shard.limits.http.sendTime)
         }
-        if !transport.isReady { deadline = earlier(deadline, opened + shard.limits.handshakeTime) }
+        if !wire.transport.isReady {
+            deadline = earlier(deadline, opened + shard.limits.handshakeTime)
+        }
         if timer.isLate(for: deadline) {
-            timer.arm(deadline, on: loop) { [self] in assumeIsolated { $0.timeHasCome() } }
+            timer.arm(deadline, on: loop) { [self] in onLoop { $0.timeHasCome() } }
         }
     }
 
@@ -158,11 +164,11 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
         guard !isOver else { return }
         let now = loop.now()
         let limits = shard.limits
-        if transport.pending > 0, transport.progress + limits.http.sendTime <= now {
+        if wire.transport.pending > 0, wire.transport.progress + limits.http.sendTime <= now {
             return finish(reset: true)
         }
-        if !transport.isReady, opened + limits.handshakeTime <= now { return finish() }
-        machine.tick(now: now)
+        if !wire.transport.isReady, opened + limits.handshakeTime <= now { return finish() }
+        wire.machine.tick(now: now)
         pump()
     }
 
@@ -170,13 +176,13 @@ actor ServerConnection: ReadinessReceiver, ServedConnection {
     private func finish(reset: Bool = false) {
         guard !isOver else { return }
         isOver = true
-        transport.close(reset: reset)
+        wire.transport.close(reset: reset)
         leave(to: nil)
     }
 
     private func leave(to successor: (any ServedConnection)?) {
         timer.disarm(on: loop)
-        shard.remove(self, peer: transport.peer, to: successor)
+        shard.remove(self, peer: wire.transport.peer, to: successor)
         task?.cancel()
         task = nil
         wakeBody()
@@ -201,7 +207,8 @@ extension ServerConnection {
     private func begin(_ head: RequestHead) {
         let request = Request(
             head: head, body: head.bodyLength == 0 ? EmptyBody() : RequestBody(connection: self),
-            client: transport.peer.ip.unmapped, secure: transport.isSecure, id: shard.nextRequest(),
+            client: wire.transport.peer.ip.unmapped, secure: wire.transport.isSecure,
+            id: shard.nextRequest(),
             received: loop.now(), loop: loop)
         isAnswering = true
         let task = Task.immediate { await self.respond(to: request) }
@@ -231,33 +238,53 @@ extension ServerConnection {
 
     /// A whole answer at once. A field that would break the head makes it a bare 500.
     private func answer(_ response: Response, _ bytes: [UInt8]) {
-        guard let hasBody = start(response, length: Int64(bytes.count)) else { return }
+        let date = shard.date()
         let now = loop.now()
-        if hasBody, !bytes.isEmpty {
-            let count = transport.write { machine.beginChunk(Int64(bytes.count), into: &$0) }
-            if bytes.count <= Self.copyLimit, count == Int64(bytes.count) {
-                transport.write { $0.append(bytes) }
-            } else {
-                transport.write(shared: bytes[..<Int(count)])
+        do throws(SerializerError) {
+            let isWhole = try wire.write { machine, output throws(SerializerError) in
+                let hasBody = try machine.beginResponse(
+                    status: response.status, fields: response.fields, length: Int64(bytes.count),
+                    date: date, into: &output)
+                if hasBody, !bytes.isEmpty {
+                    if bytes.count > Self.copyLimit { return false }
+                    let count = machine.beginChunk(Int64(bytes.count), into: &output)
+                    output.append(bytes[..<Int(count)])
+                    machine.endChunk(into: &output)
+                }
+                machine.finishResponse(into: &output, now: now)
+                return true
             }
-            transport.write { machine.endChunk(into: &$0) }
+            if isWhole { return }
+        } catch {
+            return refuse()
         }
-        transport.write { machine.finishResponse(into: &$0, now: now) }
+        write(bytes)
+        wire.write { $0.finishResponse(into: &$1, now: now) }
+    }
+
+    private func write(_ bytes: [UInt8]) {
+        let count = wire.write { $0.beginChunk(Int64(bytes.count), into: &$1) }
+        wire.transport.write(shared: bytes[..<Int(count)])
+        wire.write { $0.endChunk(into: &$1) }
+    }
+
+    private func refuse() {
+        shard.ambient.log.error("an answer's fields would break its head")
+        upgrade = nil
+        answer(Response(status: .internalServerError), [])
     }
 
     /// Writes the head; nil when a bare 500 was written in its place, whole.
     private func start(_ response: Response, length: Int64?) -> Bool? {
         let date = shard.date()
         do throws(SerializerError) {
-            return try transport.write { output throws(SerializerError) in
+            return try wire.write { machine, output throws(SerializerError) in
                 try machine.beginResponse(
                     status: response.status, fields: response.fields, length: length, date: date,
                     into: &output)
             }
         } catch {
-            shard.ambient.log.error("an answer's fields would break its head")
-            upgrade = nil
-            answer(Response(status: .internalServerError), [])
+            refuse()
             return nil
         }
     }
@@ -275,9 +302,9 @@ extension ServerConnection {
         guard !isOver else { return }
         if isWhole {
             let now = loop.now()
-            transport.write { machine.finishResponse(into: &$0, now: now) }
+            wire.write { $0.finishResponse(into: &$1, now: now) }
         } else {
-            machine.abortResponse()
+            wire.machine.abortResponse()
         }
     }
 
@@ -286,9 +313,9 @@ extension ServerConnection {
         do throws(BodyError) {
             while let chunk = try await source.next() {
                 guard !isOver else { return false }
-                let count = transport.write { machine.beginChunk(Int64(chunk.count), into: &$0) }
-                transport.write(shared: chunk[..<Int(count)])
-                transport.write { machine.endChunk(into: &$0) }
+                let count = wire.write { $0.beginChunk(Int64(chunk.count), into: &$1) }
+                wire.transport.write(shared: chunk[..<Int(count)])
+                wire.write { $0.endChunk(into: &$1) }
                 guard await hasRoom(), count == Int64(chunk.count) else { return !isOver }
             }
             return true
@@ -301,20 +328,16 @@ extension ServerConnection {
         for piece in slice.pieces {
             switch piece {
             case .bytes(let bytes):
-                _ = transport.write { machine.beginChunk(Int64(bytes.count), into: &$0) }
-                transport.write { output in
-                    output.append(bytes)
-                    machine.endChunk(into: &output)
-                }
+                write(bytes)
             case .range(let range):
                 let count = range.upperBound - range.lowerBound
-                _ = transport.write { machine.beginChunk(count, into: &$0) }
-                if transport.isSecure {
+                _ = wire.write { $0.beginChunk(count, into: &$1) }
+                if wire.transport.isSecure {
                     guard await copy(slice.file, range) else { return false }
                 } else {
-                    transport.write(file: slice.file, range)
+                    wire.transport.write(file: slice.file, range)
                 }
-                transport.write { machine.endChunk(into: &$0) }
+                wire.write { $0.endChunk(into: &$1) }
             }
             guard await hasRoom() else { return false }
         }
@@ -326,7 +349,8 @@ extension ServerConnection {
         var offset = range.lowerBound
         while offset < range.upperBound {
             let left = Int(min(range.upperBound - offset, Int64(EventLoop.scratchSize)))
-            guard let count = transport.copy(file: file, at: offset, upTo: left), count > 0 else {
+            guard let count = wire.transport.copy(file: file, at: offset, upTo: left), count > 0
+            else {
                 return false
             }
             offset += Int64(count)
@@ -338,7 +362,7 @@ extension ServerConnection {
     /// Writes, and waits while more than the bound is left. False when the connection is over.
     private func hasRoom() async -> Bool {
         settle()
-        if !isOver, transport.pending > shard.limits.output {
+        if !isOver, wire.transport.pending > shard.limits.output {
             await place(&outputPlace).wait()
         }
         return !isOver
@@ -359,7 +383,7 @@ extension ServerConnection {
     /// The next bytes of the current request's body.
     fileprivate func nextBody() async throws(BodyError) -> [UInt8]? {
         while !isOver {
-            switch machine.takeBody(now: loop.now()) {
+            switch wire.machine.takeBody(now: loop.now()) {
             case .bytes(let bytes): return bytes
             case .end: return nil
             case .failed(let error): throw error
@@ -382,22 +406,22 @@ extension ServerConnection {
 
     /// The connection goes on as what it was upgraded to.
     private func takeOver() {
-        let leftover = machine.takeLeftover()
+        let leftover = wire.machine.takeLeftover()
         isOver = true
         switch upgrade {
         case .webSocket(let upgrade):
             let connection = WebSocketConnection(
-                transport.take(), role: .server, limits: upgrade.limits,
+                wire.transport.take(), role: .server, limits: upgrade.limits,
                 random: shard.ambient.random, shard: shard)
             leave(to: connection)
             connection.start(upgrade.receiver(connection), leftover)
         case .tunnel(let tunnel):
             let connection = TunnelConnection(
-                transport.take(), output: shard.limits.output, shard: shard)
+                wire.transport.take(), output: shard.limits.output, shard: shard)
             leave(to: connection)
             connection.start(tunnel.receiver(connection), leftover)
         case nil:
-            transport.close()
+            wire.transport.close()
             leave(to: nil)
         }
     }

@@ -160,8 +160,10 @@ import HTTP
         }
     }
 
-    /// Reads once and shows the bytes to `take`, which must not touch this transport.
-    mutating func receive(_ take: (Span<UInt8>) -> Void) -> Received {
+    /// Reads once and shows the bytes to `take`, with whatever it needs.
+    mutating func receive<Taker: ~Copyable>(
+        _ taker: inout Taker, _ take: (inout Taker, Span<UInt8>) -> Void
+    ) -> Received {
         if tlsEnded { return .ended }
         guard mayRead, socket >= 0 else { return .nothing }
         switch unsafe System.receive(socket, into: loop.scratch) {
@@ -169,7 +171,7 @@ import HTTP
             mayRead = false
             guard tls != nil else { return .ended }
             tls?.receiveEnd()
-            return drainTLS(take)
+            return drainTLS(&taker, take)
         case .bytes(let count):
             // A short read emptied the socket, and what comes later is a new edge; unless the end
             // was seen already, for which there is no other edge.
@@ -177,11 +179,11 @@ import HTTP
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: loop.scratch[..<count])
             let span = unsafe Span<UInt8>(_unsafeElements: bytes.bindMemory(to: UInt8.self))
             guard tls != nil else {
-                take(span)
+                take(&taker, span)
                 return .bytes
             }
             tls?.receive(span)
-            return drainTLS(take)
+            return drainTLS(&taker, take)
         case .wouldBlock:
             mayRead = false
             return .nothing
@@ -190,7 +192,9 @@ import HTTP
         }
     }
 
-    private mutating func drainTLS(_ take: (Span<UInt8>) -> Void) -> Received {
+    private mutating func drainTLS<Taker: ~Copyable>(
+        _ taker: inout Taker, _ take: (inout Taker, Span<UInt8>) -> Void
+    ) -> Received {
         while let effect = tls?.next() {
             switch effect {
             case .handshakeDone: isReady = true
@@ -201,7 +205,7 @@ import HTTP
         }
         takeCiphertext()
         if !loop.plaintextIn.isEmpty {
-            loop.plaintextIn.withSpan { take($0) }
+            loop.plaintextIn.withSpan { take(&taker, $0) }
             loop.plaintextIn.removeAll()
         }
         if tlsError != nil {
@@ -221,24 +225,30 @@ import HTTP
         tls?.takeOutput(into: &output)
     }
 
-    /// Appends what `fill` writes.
-    mutating func write<Result, Failure: Error>(
-        _ fill: (inout ByteWriter) throws(Failure) -> Result
+    /// Appends what `fill` writes, with whatever it needs for that.
+    mutating func write<Writer: ~Copyable, Result, Failure: Error>(
+        _ writer: inout Writer,
+        _ fill: (inout Writer, inout ByteWriter) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         if tls == nil {
             borrowBuffer()
-            return try fill(&output)
+            return try fill(&writer, &output)
         }
-        defer {
-            encrypt(loop)
-            takeCiphertext()
-        }
-        return try fill(&loop.plaintextOut)
+        defer { encrypt(loop) }
+        return try fill(&writer, &loop.plaintextOut)
+    }
+
+    /// Appends what `fill` writes.
+    mutating func write(_ fill: (inout ByteWriter) -> Void) {
+        var nothing: Void = ()
+        write(&nothing) { _, output in fill(&output) }
     }
 
     private mutating func encrypt(_ loop: EventLoop) {
+        if loop.plaintextOut.isEmpty { return }
         loop.plaintextOut.withSpan { tls?.write($0) }
         loop.plaintextOut.removeAll()
+        takeCiphertext()
     }
 
     /// Appends bytes that stay where they are until they are written.

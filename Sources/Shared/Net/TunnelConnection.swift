@@ -2,7 +2,7 @@ import Base
 import HTTP
 
 /// A connection that has become a stream of bytes both ways: how an upgrade is passed through.
-actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
+actor TunnelConnection: LoopPinned, ReadinessReceiver, ServedConnection, TunnelSink {
     private static let readsPerTurn = 16
     private static let sendTime = HTTPLimits().sendTime
 
@@ -20,6 +20,8 @@ actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
     /// The loop that owns the connection.
     nonisolated var loop: any LoopExecutor { eventLoop }
 
+    nonisolated var pinnedTo: EventLoop { eventLoop }
+
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe eventLoop.asUnownedSerialExecutor()
     }
@@ -35,7 +37,7 @@ actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
 
     /// Begins with what came behind the upgrade already.
     nonisolated func start(_ receiver: any TunnelReceiver, _ leftover: [UInt8]) {
-        assumeIsolated { connection in
+        onLoop { connection in
             connection.receiver = receiver
             connection.transport.keepAlive()
             do throws(SystemError) {
@@ -49,7 +51,7 @@ actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
     }
 
     nonisolated func ready(_ readiness: Readiness) {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.isOver else { return }
             guard connection.transport.note(readiness) else { return connection.finish() }
             connection.pump()
@@ -60,7 +62,7 @@ actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
     }
 
     nonisolated func turnEnded() {
-        assumeIsolated { connection in
+        onLoop { connection in
             connection.isFlushQueued = false
             connection.settle()
         }
@@ -68,14 +70,14 @@ actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
 
     nonisolated func drain() { close() }
 
-    nonisolated func closeNow() { assumeIsolated { $0.finish() } }
+    nonisolated func closeNow() { onLoop { $0.finish() } }
 
     /// Bytes accepted and not yet given to the kernel.
-    nonisolated var pending: Int { assumeIsolated { $0.transport.pending } }
+    nonisolated var pending: Int { onLoop { $0.transport.pending } }
 
     /// Sends bytes.
     nonisolated func send(_ bytes: [UInt8]) {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.isOver else { return }
             connection.transport.write(shared: bytes[...])
             if connection.transport.pending > connection.limit { connection.wasFull = true }
@@ -87,16 +89,16 @@ actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
 
     /// Stops or resumes reading from the peer.
     nonisolated func setReading(_ on: Bool) {
-        assumeIsolated { connection in
+        onLoop { connection in
             connection.isReading = on
             guard on else { return }
-            connection.eventLoop.execute { connection.assumeIsolated { $0.pump() } }
+            connection.eventLoop.execute { connection.onLoop { $0.pump() } }
         }
     }
 
     /// Closes once all is written.
     nonisolated func close() {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.isOver else { return }
             connection.transport.closeAfterFlush()
             connection.settle()
@@ -109,12 +111,12 @@ actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
         var reads = 0
         reading: while !isOver, isReading {
             if reads == Self.readsPerTurn {
-                eventLoop.execute { [self] in assumeIsolated { $0.pump() } }
+                eventLoop.execute { [self] in onLoop { $0.pump() } }
                 break
             }
             reads += 1
             var bytes: [UInt8] = []
-            let received = transport.receive { span in
+            let received = transport.receive(&bytes) { bytes, span in
                 bytes = unsafe span.withUnsafeBytes { unsafe [UInt8]($0) }
             }
             switch received {
@@ -149,7 +151,7 @@ actor TunnelConnection: ReadinessReceiver, ServedConnection, TunnelSink {
         }
         let deadline = transport.pending > 0 ? transport.progress + Self.sendTime : nil
         if timer.isLate(for: deadline) {
-            timer.arm(deadline, on: eventLoop) { [self] in assumeIsolated { $0.timeHasCome() } }
+            timer.arm(deadline, on: eventLoop) { [self] in onLoop { $0.timeHasCome() } }
         }
     }
 
