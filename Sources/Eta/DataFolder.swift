@@ -44,14 +44,13 @@ enum DataFolder {
         }
     }
 
-    /// The database of a subcommand, which only works where Eta has been.
-    static func existingDatabase(_ settings: EtaSettings, _ launch: Launch) throws -> Database {
+    /// Refuses a folder that no Eta has made: a subcommand would only leave a second node there.
+    static func requireNode(_ settings: EtaSettings, _ launch: Launch) throws {
         guard try NodeKeys.exist(settings) else {
             throw ConfigError.refused(
                 EtaSettings.data, in: launch.config,
                 accepted: "the folder of a node, which eta makes when it is first started")
         }
-        return try database(settings, launch.ambient)
     }
 
     /// Opens the folder of files.

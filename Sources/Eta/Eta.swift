@@ -10,7 +10,7 @@ public enum Eta {
         summary: "The registry of a node: users, worlds, files, instances, and who may do what.",
         settings: EtaSettings.all,
         elsewhere: ["reil", "ins", "federation", "limits", "sockets", "eta", "instances"],
-        subcommands: [], serve: serve)
+        subcommands: Administration.subcommands, serve: serve)
 
     /// Runs until told to stop.
     public static func main() { ProcessMain.run(program) }
@@ -20,6 +20,6 @@ public enum Eta {
         let registry = try await Registry(settings, on: launch.group)
         let server = EtaServer(registry, registry.makeRouter(), on: launch.group)
         return Serving(
-            [registry.watch, registry.sweeper, server], address: { server.address })
+            [server, registry.watch, registry.sweeper], address: { server.address })
     }
 }

@@ -3,21 +3,19 @@ import Base
 import HTTP
 import Net
 import Runtime
+import Storage
 
 /// Where Reil reaches Eta.
 final class EtaServer: Component {
     let name = "server"
     private let server: HTTPServer
-    private let settings: EtaSettings
-    private let ambient: Ambient
-    private let record: ServerRecord
+    /// Kept to the end, and with it the lock of the data folder.
+    private let registry: Registry
     private let bound = Lock<SocketAddress?>(nil)
 
     init(_ registry: Registry, _ router: Router, on group: EventLoopGroup) {
         server = HTTPServer(group: group, name: "registry", responder: router)
-        settings = registry.settings
-        ambient = registry.ambient
-        record = registry.record
+        self.registry = registry
     }
 
     /// Where it really listens.
@@ -25,12 +23,12 @@ final class EtaServer: Component {
 
     func start() async throws {
         do throws(SystemError) {
-            let address = try server.listen(on: settings.listen)
+            let address = try server.listen(on: registry.settings.listen)
             bound.withLock { $0 = address }
-            record.becameReady(at: ambient.clock.timestamp())
+            registry.record.becameReady(at: registry.ambient.clock.timestamp())
         } catch {
             throw Fault(
-                "\(EtaSettings.listen.key) \(settings.listen) cannot be had (\(error))",
+                "\(EtaSettings.listen.key) \(registry.settings.listen) cannot be had (\(error))",
                 remedy: "free the port, or set another")
         }
     }
@@ -38,5 +36,6 @@ final class EtaServer: Component {
     func stop() async {
         await server.drain(deadline: .seconds(8))
         server.closeAll()
+        await registry.database.close()
     }
 }

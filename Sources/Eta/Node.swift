@@ -73,9 +73,12 @@ public struct NodeKeys: Sendable {
                 key: setting, path: folder + "/node.key", reason: "holds no key",
                 remedy: "bring back the file that eta made")
         }
+        let setting = EtaSettings.clusterKey.key
+        let isThere = try KeyFiles.clusterKey(settings.clusterKey, setting: setting) != nil
+        let cluster = try KeyFiles.clusterKey(settings.clusterKey, random: ambient.random)
+        if !isThere { ambient.log.notice("key made", .text("file", settings.clusterKey)) }
         return NodeKeys(
-            signing: signing,
-            cluster: try KeyFiles.clusterKey(settings.clusterKey, random: ambient.random),
+            signing: signing, cluster: cluster,
             access: try secret(folder + "/access.key", ambient))
     }
 

@@ -11,6 +11,7 @@ enum InsStore {
     private static let replace = Command<InsName, SHA256Digest, Timestamp>(
         "INSERT OR REPLACE INTO ins (name, token_hash, created_at) VALUES (?1, ?2, ?3)")
     private static let names = Query<InsName>("SELECT name FROM ins")
+    private static let delete = Command<InsName>("DELETE FROM ins WHERE name = ?1")
     private static let byHash = Query<SHA256Digest, InsName>(
         "SELECT name FROM ins WHERE token_hash = ?1")
 
@@ -33,6 +34,13 @@ enum InsStore {
         let hash = SHA256.hash(token.bytes)
         return try await database.write { (transaction) throws(APIError) in
             try transaction.attempt(insert, name, hash, now) == nil
+        }
+    }
+
+    /// Takes a credential back.
+    static func remove(_ name: InsName, from database: Database) async throws(APIError) {
+        try await database.write { (transaction) throws(APIError) in
+            _ = try transaction.run(delete, name)
         }
     }
 

@@ -23,6 +23,13 @@ enum NodeStore {
             let account: UserID = try recall("account", transaction) {
                 .make(at: now, random: ambient.random)
             }
+            let known = try recall("address", transaction) { settings.nodeAddress }
+            if known != settings.nodeAddress {
+                ambient.log.warning(
+                    "node.address is another than before; to other nodes this is another node",
+                    .text("before", known.text), .text("now", settings.nodeAddress.text))
+                try transaction.run(setFact, "address", settings.nodeAddress.text)
+            }
             let createdAt = try recall("created_at", transaction) { Moment(now) }
             if try transaction.first(fact, "title") != settings.nodeTitle.text {
                 try transaction.run(setFact, "title", settings.nodeTitle.text)
