@@ -85,9 +85,7 @@ public final class Registry: Sendable {
         bindLink(&router)
         let missing = router.missing(of: Self.endpoints)
         ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))
-        for endpoint in missing {
-            ambient.log.warning("endpoint without a method", .text("endpoint", endpoint))
-        }
+        precondition(missing.isEmpty, "endpoints without a method: \(missing)")
         return router
     }
 
