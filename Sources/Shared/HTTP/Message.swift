@@ -1,8 +1,9 @@
 import Base
 
 /// A request's first line and fields: one copy of the bytes as they came, and where in it the
-/// parts are. Nothing is turned into text before somebody asks.
-public struct RequestHead: Sendable {
+/// parts are. Nothing is turned into text before somebody asks. A class, since it passes through
+/// many hands on the way to its handler, and two arrays would be counted at each.
+public final class RequestHead: Sendable {
     /// Where a field's name and value are in `bytes`.
     struct Slot: Sendable, Equatable {
         var name: UInt16
@@ -21,6 +22,23 @@ public struct RequestHead: Sendable {
     let methodEnd: UInt16
     let target: RequestTarget
     let framing: RequestFraming
+
+    init(
+        bytes: [UInt8], slots: [Slot], method: Method, minorVersion: UInt8, methodEnd: UInt16,
+        target: RequestTarget, framing: RequestFraming, expects: Bool, keepsAlive: Bool,
+        asksUpgrade: Bool
+    ) {
+        self.bytes = bytes
+        self.slots = slots
+        self.method = method
+        self.minorVersion = minorVersion
+        self.methodEnd = methodEnd
+        self.target = target
+        self.framing = framing
+        self.expects = expects
+        self.keepsAlive = keepsAlive
+        self.asksUpgrade = asksUpgrade
+    }
 
     /// The method's name as it came.
     public var methodBytes: ArraySlice<UInt8> { bytes[..<Int(methodEnd)] }
@@ -150,7 +168,7 @@ public struct ResponseHead: Sendable {
 }
 
 /// What a responder is given: a request whose body is read by asking for it.
-public struct Request: Sendable {
+public final class Request: Sendable {
     /// First line and fields.
     public let head: RequestHead
     /// The body; not read, it is thrown away or the connection closed.
