@@ -77,7 +77,7 @@ public struct EtaSettings: Sendable {
         help: "The largest file of an asset")
 
     /// All of them; those of the features that declare their own come behind.
-    static let all: [any AnySetting] = [
+    public static let all: [any AnySetting] = [
         nodeAddress, nodeSecure, nodeTitle, listen, data, admin, clusterKey, defaultTags,
         registration, logN, loginBurst, loginInterval, accountBurst, accountInterval,
         resumeWindow, emptyGrace, visitors, fallbackHome, engines, platforms, largestFile,

@@ -5,12 +5,13 @@ import Storage
 
 /// Deletes files that no asset needs: at once where an act has left them behind, else by going
 /// through all of them.
-struct FileKeeper: Sendable {
+public struct FileKeeper: Sendable {
     let database: Database
     let files: FileStore
     let log: Log
 
-    init(_ registry: Registry) {
+    /// Keeps the files of that registry.
+    public init(_ registry: Registry) {
         database = registry.database
         files = registry.files
         log = registry.ambient.log
@@ -39,7 +40,7 @@ struct FileKeeper: Sendable {
 
     /// Deletes every file that nothing needs, what a crash left among the files, and the parts of
     /// uploads that nobody came back for.
-    func sweep() async throws(APIError) {
+    public func sweep() async throws(APIError) {
         while true {
             let unneeded = try database.read { (reader) throws(APIError) in
                 try FileTable.unneeded(limit: 100, reader)

@@ -5,7 +5,7 @@ import Storage
 
 /// Ends what is over: seats of those who are gone, instances that stand empty or whose Ins is
 /// lost. It decides inside an act of writing, and tells the Reil once that is durable.
-struct InstanceKeeper: LinkObserver {
+public struct InstanceKeeper: LinkObserver {
     /// What others have to be told of.
     struct Outcome: Sendable {
         /// Instances that are no more.
@@ -25,7 +25,8 @@ struct InstanceKeeper: LinkObserver {
     /// How long an instance lives without players.
     let grace: Duration
 
-    init(_ registry: Registry) {
+    /// Keeps the instances of that registry.
+    public init(_ registry: Registry) {
         node = registry.node
         database = registry.database
         pushes = registry.pushes
@@ -93,13 +94,15 @@ struct InstanceKeeper: LinkObserver {
 
     // MARK: What the link tells
 
-    func hostings() throws(APIError) -> [Hosting] {
+    /// Every instance that somebody runs.
+    public func hostings() throws(APIError) -> [Hosting] {
         try database.read { (reader) throws(APIError) in
             try InstanceStore.all(reader).compactMap(\.hosting)
         }
     }
 
-    func insLost(_ ins: String) async throws(APIError) {
+    /// Ends the instances of an Ins that is lost; permanent ones wait for another.
+    public func insLost(_ ins: String) async throws(APIError) {
         let now = clock.timestamp()
         let outcome = try await database.write { (transaction) throws(APIError) in
             var outcome = Outcome()
@@ -123,7 +126,8 @@ struct InstanceKeeper: LinkObserver {
         tell(outcome)
     }
 
-    func seatsReported(
+    /// Compares the seats of a Reil with those that it reports.
+    public func seatsReported(
         _ seats: [SeatReport], by run: String, before moment: Timestamp
     ) async throws(APIError) {
         let now = clock.timestamp()
@@ -142,7 +146,8 @@ struct InstanceKeeper: LinkObserver {
         tell(outcome)
     }
 
-    func releaseSeats(except runs: [String]) async throws(APIError) {
+    /// Frees the seats of every Reil but these.
+    public func releaseSeats(except runs: [String]) async throws(APIError) {
         let now = clock.timestamp()
         let gone = try database.read { (reader) throws(APIError) in
             try PlayerStore.runs(reader).filter { !runs.contains($0) }
@@ -159,7 +164,7 @@ struct InstanceKeeper: LinkObserver {
     // MARK: The timer
 
     /// Ends instances that nobody has been in for too long.
-    func endEmpty() async throws(APIError) {
+    public func endEmpty() async throws(APIError) {
         let limit = clock.timestamp() - grace
         let empty = try database.read { (reader) throws(APIError) in
             try InstanceStore.empty(since: limit, reader)

@@ -36,7 +36,7 @@ public final class InsRoster: Sendable {
     }
 
     /// A Reil has that Ins.
-    func heard(_ report: InsReport, from run: String) {
+    public func heard(_ report: InsReport, from run: String) {
         entries.withLock { entries in
             var entry =
                 entries[report.credential] ?? Entry(report: report, runs: [], lostAt: nil)
@@ -48,7 +48,7 @@ public final class InsRoster: Sendable {
     }
 
     /// A Reil has it no more; given up at `deadline` unless somebody has it again.
-    func lost(_ credential: String, by run: String, deadline: Instant) {
+    public func lost(_ credential: String, by run: String, deadline: Instant) {
         entries.withLock { entries in
             guard var entry = entries[credential], entry.runs.remove(run) != nil else { return }
             if entry.runs.isEmpty { entry.lostAt = deadline }
