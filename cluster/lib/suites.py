@@ -244,7 +244,7 @@ def sanitized(sanitizer: str) -> list:
     options = f"log_path={reports}/report halt_on_error=0"
     # Leaks are not looked for: the runtime keeps what it once made until the process ends.
     environment = {"ASAN_OPTIONS": options + " detect_leaks=0", "TSAN_OPTIONS": options,
-                   "REILETA_BINARIES": str(prepare.binaries("debug", ROOT / ".build" / sanitizer))}
+                   "REILETA_TEST_BIN": str(prepare.binaries("debug", ROOT / ".build" / sanitizer))}
 
     def no_reports(tally: Tally) -> str:
         found = sorted(reports.glob("report*"))
@@ -335,7 +335,7 @@ def release(tally: Tally) -> str:
 
 
 def default_parts() -> list:
-    binaries = {"REILETA_BINARIES": str(prepare.binaries())}
+    binaries = {"REILETA_TEST_BIN": str(prepare.binaries())}
     sources = ["Package.swift", "Sources", "Tests", "cluster/load.swift"]
     return [
         Part("format", command_part("format", [
