@@ -10,6 +10,8 @@ import Base
     // wakes it does too. Each job is kept once and given to the loop once.
     private nonisolated let loop: EventLoop
     private nonisolated(unsafe) var job: UnownedJob?
+    /// How often somebody has waited here.
+    private var waits = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe UnownedSerialExecutor(ordinary: self)
@@ -24,7 +26,11 @@ import Base
     }
 
     /// Waits for `wake`; from a task of the loop only.
-    func wait() {}
+    ///
+    /// It must touch the actor's state: built in release, a hop to an executor on which nothing
+    /// happens is optimised away, and nobody would wait.
+    @inline(never)
+    func wait() { waits &+= 1 }
 
     /// Whether somebody waits.
     nonisolated var isTaken: Bool { unsafe job != nil }
