@@ -102,7 +102,7 @@ struct InstanceMachine: ~Copyable {
         var pending: [(PlayerID, [RoomTransform])] = []
         transforms.drain { pending.append(($0, $1)) }
         for (player, moved) in pending {
-            batch.append(sender: player, audience: .others) { out in
+            batch.append(sender: player, audience: .others, isState: true) { out in
                 for transform in moved {
                     Self.frame(transform, instance, subgroup, into: &out)
                 }

@@ -14,6 +14,7 @@ final class GatewayRole: Component {
     private let group: EventLoopGroup
     let eta: EtaLink
     let cache: TokenCache
+    private let sockets: SocketHub
     private let server: HTTPServer
     private let tls: TLSServerConfiguration?
     let peering: Peering
@@ -54,12 +55,24 @@ final class GatewayRole: Component {
         ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))
         var router = Router(gate: gate, ambient: ambient)
         peering.bind(&router)
-        let local = LocalController(eta: eta, ambient: ambient, insCount: { 0 })
+        let roster = InsRoster(eta: eta, ambient: ambient)
+        sockets = SocketHub(
+            SocketServices(
+                eta: eta, authenticator: authenticator, roster: roster,
+                counts: SocketCounts(
+                    perAddress: settings.unauthenticatedSockets, perPerson: settings.userSockets),
+                ambient: ambient, queue: settings.socketQueue,
+                orphanGrace: settings.orphanGrace),
+            loops: group.loops, origins: settings.origins)
+        eta.observe(sockets)
+        let local = LocalController(
+            eta: eta, ambient: ambient, insCount: { roster.linkCount })
         router.on(encoded: ServerAPI.fetch, local.server)
         router.on(ServerAPI.fetchAt, local.serverAt)
         router.on(ServerAPI.time, local.time)
         router.on(ServerAPI.health, local.health)
         router.on(ServerAPI.openAPI, local.openAPI)
+        router.on(ServerAPI.socket, sockets.socket)
         for facts in AllEndpoints.all where facts.servedBy == .eta {
             let relay = RelayEndpoint(facts: facts, eta: eta)
             if facts.method == .get, facts.template == WorldAPI.WorldPath.template {
@@ -102,6 +115,7 @@ final class GatewayRole: Component {
     }
 
     func stop() async {
+        sockets.goAway()
         await server.drain(deadline: .seconds(10))
         server.closeAll()
     }

@@ -172,7 +172,9 @@ final class EtaLink: Component {
                     error["details"].flatMap {
                         try? JSONCoder.decode([FieldProblem].self, from: $0)
                     } ?? []
-                throw APIError(code, details: details)
+                var failure = APIError(code, details: details)
+                failure.place = try? JSONCoder.decode(QueuePlace.self, from: error)
+                throw failure
             }
             throw APIError.internalError("eta answers no envelope")
         } catch let error as APIError {

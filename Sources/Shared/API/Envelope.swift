@@ -37,7 +37,7 @@ public enum Envelope {
         out.append(UInt8(ascii: "}"))
     }
 
-    /// Writes `{code, message, details?}`, as the socket does too.
+    /// Writes `{code, message, details?, position?, length?}`, as the socket does too.
     public static func appendError(_ error: APIError, into out: inout ByteWriter) {
         out.append(#"{"code":"#)
         out.append(decimal: error.code.rawValue)
@@ -46,6 +46,12 @@ public enum Envelope {
         if !error.details.isEmpty {
             out.append(#","details":"#)
             JSONCoder.encode(error.details, into: &out)
+        }
+        if let place = error.place {
+            out.append(#","position":"#)
+            out.append(decimal: place.position)
+            out.append(#","length":"#)
+            out.append(decimal: place.length)
         }
         out.append(UInt8(ascii: "}"))
     }

@@ -11,6 +11,7 @@ public struct RoomFrameError: Error, Equatable {
 ///
 ///     kind 1 │ instance 16 │ epoch 8 │ segments 4 │ table … │ bytes …
 ///     table entry: sender 16 │ audience 1 │ length 4 │ (audience 1: count 2 │ player 16 each)
+///     audience: 0 the others, 1 those named, 2 the others, of state that newer state replaces
 ///
 /// `bytes` are WebSocket text frames, unmasked and complete, in the order of the table: who
 /// receives all of them gets this one piece of memory, a sender the pieces around their own.
@@ -29,6 +30,8 @@ public struct RoomBatch: Sendable {
         public let sender: PlayerID?
         /// Who receives them.
         public let audience: Audience
+        /// Whether it is state: what a slow receiver need not have when newer state is there.
+        public let isState: Bool
         /// Where they stand in `bytes`.
         public let range: Range<Int>
     }
@@ -74,30 +77,33 @@ public struct RoomBatch: Sendable {
         guard count <= reader.remaining(in: span) / 21 else {
             throw ByteReaderError(offset: reader.offset)
         }
-        var entries: [(PlayerID?, Audience, Int)] = []
+        var entries: [(PlayerID?, Audience, Bool, Int)] = []
         entries.reserveCapacity(count)
         for _ in 0..<count {
             let name = Array(frame[try reader.range(span, length: 16)])
             let sender = name.allSatisfy { $0 == 0 } ? nil : PlayerID(bytes: name)
             let audience = try reader.uint8(span)
             let length = Int(try reader.uint32(span))
-            if audience == 0 {
-                entries.append((sender, .others, length))
+            if audience != 1 {
+                guard audience == 0 || audience == 2 else {
+                    throw ByteReaderError(offset: reader.offset - 5)
+                }
+                entries.append((sender, .others, audience == 2, length))
             } else {
                 var players: [PlayerID] = []
                 for _ in 0..<(try reader.uint16(span)) {
                     let range = try reader.range(span, length: 16)
                     if let player = PlayerID(bytes: Array(frame[range])) { players.append(player) }
                 }
-                entries.append((sender, .players(players), length))
+                entries.append((sender, .players(players), false, length))
             }
         }
         var segments: [Segment] = []
         segments.reserveCapacity(count)
-        for (sender, audience, length) in entries {
+        for (sender, audience, isState, length) in entries {
             segments.append(
                 Segment(
-                    sender: sender, audience: audience,
+                    sender: sender, audience: audience, isState: isState,
                     range: try reader.range(span, length: length)))
         }
         guard reader.remaining(in: span) == 0 else { throw ByteReaderError(offset: reader.offset) }
@@ -121,15 +127,17 @@ public struct RoomBatchWriter: ~Copyable {
     public var byteCount: Int { bytes.count }
 
     /// Appends WebSocket frames of one sender; `write` puts them at the end of the writer.
+    /// `isState` marks what newer state replaces, which is never for some alone.
     public mutating func append(
-        sender: PlayerID?, audience: RoomBatch.Audience, _ write: (inout ByteWriter) -> Void
+        sender: PlayerID?, audience: RoomBatch.Audience, isState: Bool = false,
+        _ write: (inout ByteWriter) -> Void
     ) {
         let before = bytes.count
         write(&bytes)
         table.append(sender?.bytes ?? [UInt8](repeating: 0, count: 16))
         switch audience {
         case .others:
-            table.append(0)
+            table.append(isState ? 2 : 0)
             table.append(bigEndian: UInt32(bytes.count - before))
         case .players(let players):
             table.append(1)

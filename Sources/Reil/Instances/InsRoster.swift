@@ -1,0 +1,335 @@
+import API
+import Base
+import Domain
+import HTTP
+
+/// Which Ins are linked here, which instances they run as Eta placed them, and whose players have
+/// their sockets at this Reil. Shared by all loops; what is done under its lock is short.
+final class InsRoster: Sendable {
+    /// A player whose socket ends here.
+    struct Seat: Sendable {
+        let player: Player
+        /// Which loop, and which of its sockets.
+        let loop: Int
+        let socket: Int
+        /// Whether its Ins has let it in.
+        var isEntered = false
+    }
+
+    /// Where what is said in an instance goes.
+    struct Route {
+        let link: InsLinkSession
+        let epoch: Int64
+    }
+
+    private struct Room {
+        var hosting: Hosting
+        var seats: [PlayerID: Seat] = [:]
+        /// How many of the seats are on each loop.
+        var loops: [Int: Int] = [:]
+    }
+
+    private struct State {
+        var links: [String: InsLinkSession] = [:]
+        var rooms: [InstanceID: Room] = [:]
+        /// Instances as they were last told, for who may hear of their end.
+        var instances: [InstanceID: Instance] = [:]
+        var gateways: [Gateway] = []
+        var dialled: [Gateway] = []
+        var sockets: [SocketLoop] = []
+    }
+
+    private let eta: EtaLink
+    private let ambient: Ambient
+    private let deliveries: Counter
+    private let state = Lock(State())
+
+    init(eta: EtaLink, ambient: Ambient) {
+        self.eta = eta
+        self.ambient = ambient
+        deliveries = ambient.metrics.counter(
+            "reileta_room_batches_total", help: "Batches of rooms that were delivered")
+        let state = state
+        ambient.metrics.reading("reileta_ins_links", help: "Ins that are linked here") {
+            Double(state.withLock { $0.links.count })
+        }
+        ambient.metrics.reading(
+            "reileta_players", help: "Players whose sockets end at this Reil"
+        ) {
+            Double(state.withLock { $0.rooms.values.reduce(0) { $0 + $1.seats.count } })
+        }
+    }
+
+    /// Names those who keep the sockets, in the order of their indices; before anything is linked.
+    func attach(_ sockets: [SocketLoop]) { state.withLock { $0.sockets = sockets } }
+
+    /// How many Ins are linked here.
+    var linkCount: Int { state.withLock { $0.links.count } }
+
+    /// Another gateway of the node, where there is one.
+    func otherGateway(than own: Gateway?) -> Gateway? {
+        state.withLock { $0.gateways.first { $0 != own } }
+    }
+}
+
+// What the links say.
+extension InsRoster {
+    /// A link was opened: the first thing it hears is where else to dial.
+    func opened(_ link: InsLinkSession) {
+        link.send(.welcome(links: state.withLock { $0.dialled }))
+    }
+
+    /// An Ins said who it is: it is told what it runs, and who is in it.
+    func linked(_ link: InsLinkSession) {
+        let (older, rooms) = state.withLock { state in
+            let older = state.links.updateValue(link, forKey: link.credential)
+            return (older, state.rooms.values.filter { $0.hosting.ins == link.credential })
+        }
+        older?.close(.resumedElsewhere, reason: "linked anew")
+        for room in rooms { Self.setUp(room, on: link) }
+        ambient.log.notice("ins linked", .text("ins", link.credential))
+        tell(of: link)
+    }
+
+    /// Tells Eta how an Ins fares.
+    func tell(of link: InsLinkSession) {
+        if let report = link.report { eta.report(.insLinked(report)) }
+    }
+
+    /// A link is over.
+    func lost(_ link: InsLinkSession) {
+        let (isCurrent, rooms, sockets) = state.withLock {
+            state -> (Bool, [Room], [SocketLoop]) in
+            guard state.links[link.credential] === link else { return (false, [], []) }
+            state.links[link.credential] = nil
+            return (
+                true, state.rooms.values.filter { $0.hosting.ins == link.credential },
+                state.sockets
+            )
+        }
+        guard isCurrent else { return }
+        ambient.log.warning("ins lost", .text("ins", link.credential))
+        eta.report(.insLost(credential: link.credential))
+        for room in rooms {
+            for player in room.seats.values where !player.isEntered {
+                let instance = room.hosting.instance
+                sockets[player.loop].onLoop { $0.notEntered(instance, player.player.id) }
+            }
+        }
+    }
+
+    /// A player is in: its socket is told before it hears anything of the room.
+    func entered(_ entered: InsLinkSession.Entered, from link: InsLinkSession) {
+        let found = state.withLock { state -> (Seat, SocketLoop)? in
+            guard let room = state.rooms[entered.instance], room.hosting.ins == link.credential,
+                room.hosting.epoch == entered.epoch, let seat = room.seats[entered.player]
+            else { return nil }
+            state.rooms[entered.instance]?.seats[entered.player]?.isEntered = true
+            return (seat, state.sockets[seat.loop])
+        }
+        guard let (seat, sockets) = found else { return }
+        sockets.onLoop { $0.entered(entered, at: seat.socket) }
+    }
+
+    /// The credential of an Ins counts no more.
+    func revoked(_ credential: String) {
+        let link = state.withLock { $0.links[credential] }
+        link?.close(.unauthenticated, reason: "revoked")
+    }
+
+    /// An Ins does not run what it was told of.
+    func refused(
+        _ instance: InstanceID, _ epoch: Int64, _ player: PlayerID?, by link: InsLinkSession
+    ) {
+        guard let player else { return }
+        let found = state.withLock { state -> SocketLoop? in
+            guard let room = state.rooms[instance], room.hosting.ins == link.credential,
+                room.hosting.epoch == epoch, let seat = room.seats[player], !seat.isEntered
+            else { return nil }
+            return state.sockets[seat.loop]
+        }
+        found?.onLoop { $0.notEntered(instance, player) }
+    }
+
+    /// Brings a batch to the loops that have members of its room, if that Ins runs the room.
+    func deliver(_ batch: RoomBatch, from link: InsLinkSession) {
+        let loops = state.withLock { state -> [SocketLoop]? in
+            guard let room = state.rooms[batch.instance], room.hosting.ins == link.credential,
+                room.hosting.epoch == batch.epoch
+            else { return nil }
+            return room.loops.keys.map { state.sockets[$0] }
+        }
+        guard let loops else {
+            // It comes from before, or from nowhere.
+            return link.send(.close(instance: batch.instance, epoch: batch.epoch))
+        }
+        deliveries.add()
+        if loops.isEmpty { return }
+        let slices = BatchSlices(batch)
+        for loop in loops { loop.onLoop { $0.deliver(slices) } }
+    }
+
+    private static func setUp(_ room: Room, on link: InsLinkSession) {
+        link.send(.host(room.hosting))
+        for seat in room.seats.values.sorted(by: { $0.player.joinedAt < $1.player.joinedAt }) {
+            link.send(
+                .enter(
+                    instance: room.hosting.instance, epoch: room.hosting.epoch, seat.player))
+        }
+    }
+}
+
+// What the sockets want.
+extension InsRoster {
+    /// Where what is said in `instance` goes; nil while no Ins here runs it.
+    func route(to instance: InstanceID) -> Route? {
+        state.withLock { state in
+            guard let hosting = state.rooms[instance]?.hosting, let link = state.links[hosting.ins]
+            else { return nil }
+            return Route(link: link, epoch: hosting.epoch)
+        }
+    }
+
+    /// Brings a player to the Ins of its instance; false when none is here, or no such instance.
+    func enter(_ seat: Seat, _ instance: InstanceID) -> Bool {
+        let route = state.withLock { state -> Route? in
+            guard let hosting = state.rooms[instance]?.hosting, let link = state.links[hosting.ins]
+            else { return nil }
+            state.rooms[instance]?.seats[seat.player.id] = seat
+            state.rooms[instance]?.loops[seat.loop, default: 0] += 1
+            return Route(link: link, epoch: hosting.epoch)
+        }
+        guard let route else { return false }
+        route.link.send(.enter(instance: instance, epoch: route.epoch, seat.player))
+        return true
+    }
+
+    /// A player is gone.
+    func leave(_ instance: InstanceID, _ player: PlayerID, _ type: LeaveType) {
+        let route = state.withLock { state -> Route? in
+            guard Self.remove(player, from: instance, &state) != nil,
+                let hosting = state.rooms[instance]?.hosting, let link = state.links[hosting.ins]
+            else { return nil }
+            return Route(link: link, epoch: hosting.epoch)
+        }
+        route?.link.send(
+            .leave(instance: instance, epoch: route?.epoch ?? 0, player: player, type: type))
+    }
+
+    private static func remove(
+        _ player: PlayerID, from instance: InstanceID, _ state: inout State
+    ) -> Seat? {
+        guard let seat = state.rooms[instance]?.seats.removeValue(forKey: player) else {
+            return nil
+        }
+        let left = (state.rooms[instance]?.loops[seat.loop] ?? 1) - 1
+        state.rooms[instance]?.loops[seat.loop] = left > 0 ? left : nil
+        return seat
+    }
+}
+
+// What Eta says.
+extension InsRoster {
+    /// The link to Eta stands (again): instances are as Eta says, Ins and players as we know.
+    func welcomed(_ welcome: Welcome) {
+        let (links, gone, fresh, seats) = state.withLock { state in
+            state.gateways = welcome.gateways
+            state.dialled = welcome.links
+            let live = Dictionary(
+                welcome.hostings.map { ($0.instance, $0) }, uniquingKeysWith: { $1 })
+            let gone = state.rooms.keys.filter { live[$0] == nil }
+            var fresh: [Hosting] = []
+            for (instance, hosting) in live
+            where state.rooms[instance]?.hosting.epoch != hosting.epoch { fresh.append(hosting) }
+            let seats = state.rooms.filter { live[$0.key] != nil }.flatMap { instance, room in
+                room.seats.keys.map { SeatReport(instance: instance, player: $0) }
+            }
+            return (Array(state.links.values), gone, fresh, seats)
+        }
+        for instance in gone { close(instance) }
+        for hosting in fresh { host(hosting) }
+        tell(of: welcome.links)
+        for link in links { tell(of: link) }
+        eta.report(.players(seats))
+    }
+
+    /// All Reil of the node, from now on.
+    func reils(gateways: [Gateway], links: [Gateway]) {
+        state.withLock { state in
+            state.gateways = gateways
+            state.dialled = links
+        }
+        tell(of: links)
+    }
+
+    private func tell(of reils: [Gateway]) {
+        for link in state.withLock({ Array($0.links.values) }) { link.send(.welcome(links: reils)) }
+    }
+
+    /// An instance is run by that Ins from now on.
+    func host(_ hosting: Hosting) {
+        let (room, link) = state.withLock { state -> (Room?, InsLinkSession?) in
+            if let known = state.rooms[hosting.instance], known.hosting.epoch >= hosting.epoch {
+                return (nil, nil)
+            }
+            state.rooms[hosting.instance, default: Room(hosting: hosting)].hosting = hosting
+            return (state.rooms[hosting.instance], state.links[hosting.ins])
+        }
+        if let room, let link { Self.setUp(room, on: link) }
+    }
+
+    /// An instance is over: its members leave.
+    func close(_ instance: InstanceID) {
+        let (room, link, sockets) = state.withLock {
+            state -> (Room?, InsLinkSession?, [SocketLoop]) in
+            let room = state.rooms.removeValue(forKey: instance)
+            return (room, room.flatMap { state.links[$0.hosting.ins] }, state.sockets)
+        }
+        guard let room else { return }
+        link?.send(.close(instance: instance, epoch: room.hosting.epoch))
+        for loop in room.loops.keys { sockets[loop].onLoop { $0.closed(instance) } }
+    }
+
+    /// A player has lost its seat.
+    func dismissed(_ instance: InstanceID, _ player: PlayerID, _ type: LeaveType) {
+        let sockets = state.withLock { state in
+            state.rooms[instance]?.seats[player].map { state.sockets[$0.loop] }
+        }
+        sockets?.onLoop { $0.dismissed(instance, player, type) }
+    }
+
+    /// The event of a change, with what the roster knows of who is concerned.
+    func event(of change: ObjectChange) -> UpdateEvent {
+        let home = eta.welcome?.server.address
+        return state.withLock { state in
+            switch change {
+            case .user(let user, _):
+                return UpdateEvent(
+                    change, instances: Self.instances(with: user.id, home, state))
+            case .userDeleted(let id):
+                return UpdateEvent(change, instances: Self.instances(with: id, home, state))
+            case .world(let world):
+                let rooms = state.rooms.values.filter { $0.hosting.world.id == world.id }
+                return UpdateEvent(change, instances: Set(rooms.map(\.hosting.instance)))
+            case .instance(let instance):
+                state.instances[instance.id] = instance
+                return UpdateEvent(change)
+            case .instanceDeleted(let id):
+                return UpdateEvent(change, before: state.instances.removeValue(forKey: id))
+            case .server, .worldDeleted: return UpdateEvent(change)
+            }
+        }
+    }
+
+    private static func instances(
+        with user: UserID, _ home: ServerAddress?, _ state: State
+    ) -> Set<InstanceID> {
+        let rooms = state.rooms.values.filter { room in
+            room.seats.values.contains { seat in
+                seat.player.user.id == user
+                    && (home.map { seat.player.user.isInternal(to: $0) } ?? false)
+            }
+        }
+        return Set(rooms.map(\.hosting.instance))
+    }
+}

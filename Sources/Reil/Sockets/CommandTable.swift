@@ -1,0 +1,366 @@
+import API
+import Base
+import Domain
+import HTTP
+
+/// Each command and what it does. What has to be asked of Eta begins at once and ends later; by
+/// then the socket may be gone, so it is looked up anew.
+extension SocketLoop {
+    /// Does what a frame asks; the machine has let it through.
+    func perform(_ command: SocketCommand, _ frame: SocketFrame, _ session: SocketSession) {
+        let number = session.number
+        switch command {
+        case .ping: ping(frame, session)
+        case .authenticate: Task.immediate { await self.authenticate(number, frame) }
+        case .subscribe: subscribe(frame, session, isWanted: true)
+        case .unsubscribe: subscribe(frame, session, isWanted: false)
+        case .instanceJoin: Task.immediate { await self.join(number, frame) }
+        case .instanceLeave: Task.immediate { await self.leave(number, frame) }
+        case .instanceData: say(frame, session)
+        case .instanceTransform: move(frame, session)
+        case .instanceObject, .instanceModerate, .instanceInvite:
+            refuse(frame, APIError(.notImplemented), session)
+        }
+    }
+
+    private func refuse(_ frame: SocketFrame, _ error: APIError, _ session: SocketSession) {
+        send(frame.refusal(error), to: session)
+    }
+
+    private func ping(_ frame: SocketFrame, _ session: SocketSession) {
+        do throws(InvalidFields) {
+            let ping = try frame.decode(SocketMessages.Ping.self)
+            let pong = SocketMessages.Pong(
+                client: ping.time, server: services.ambient.clock.timestamp())
+            send(frame.answer(pong), to: session)
+        } catch {
+            refuse(frame, APIError(.malformedRequest, error), session)
+        }
+    }
+
+    private func subscribe(_ frame: SocketFrame, _ session: SocketSession, isWanted: Bool) {
+        guard let names = try? frame.decode(SocketMessages.Subscription.self).names, !names.isEmpty
+        else { return refuse(frame, APIError(.invalidSubscription), session) }
+        let events = names.compactMap { SocketEvent(rawValue: $0) }
+        guard events.count == names.count else {
+            return refuse(frame, APIError(.invalidSubscription), session)
+        }
+        session.machine.change(EventSet(events), isWanted: isWanted)
+        noteSubscriptions(session)
+        let all = EncodedJSON(
+            SocketMessages.Subscriptions(events: session.machine.subscriptions.events))
+        send(frame.answer { $0.append(all.bytes) }, to: session)
+        event(isWanted ? .subscribed : .unsubscribed, all, to: session)
+    }
+}
+
+// Who speaks.
+extension SocketLoop {
+    private func authenticate(_ number: Int, _ frame: SocketFrame) async {
+        do throws(APIError) {
+            switch try credential(frame, hasUpgrade: session(number)?.hasUpgradeCredential) {
+            case (let form, let token)?: await authenticate(number, form, token, for: frame)
+            case nil:
+                // The login at the upgrade stands, and is told of once more.
+                guard let session = session(number) else { return }
+                session.machine.authenticated(asSomebodyElse: false)
+                tellAuthenticated(session, frame)
+            }
+        } catch {
+            refused(number, frame, error)
+        }
+    }
+
+    /// What `authenticate` shows; nil where the upgrade had it.
+    private func credential(
+        _ frame: SocketFrame, hasUpgrade: Bool?
+    ) throws(APIError) -> (CredentialForm, [UInt8])? {
+        let input: SocketMessages.Authenticate
+        do throws(InvalidFields) {
+            input = try frame.decode(SocketMessages.Authenticate.self)
+        } catch {
+            throw APIError(.authInvalidInput, error)
+        }
+        let text: String
+        let isToken: Bool
+        switch (input.token, input.integrity) {
+        case (let token?, nil): (text, isToken) = (token, true)
+        case (nil, let integrity?): (text, isToken) = (integrity, false)
+        case (nil, nil) where hasUpgrade == true: return nil
+        case (nil, nil), (.some, .some):
+            throw APIError(.authInvalidInput, field: "token", "or integrity, one of the two")
+        }
+        guard let form = CredentialForm.detect(text.utf8) else {
+            throw APIError(isToken ? .userNotLogged : .integrityNotFound)
+        }
+        switch (form, isToken) {
+        case (.access, true), (.integrity, false): return (form, Array(text.utf8))
+        case (.access, _), (.integrity, _), (.server, _), (.ins, _), (.service, _):
+            throw APIError(.wrongCredential)
+        }
+    }
+
+    /// Finds out whose a credential is: of the command in `frame`, or of the upgrade.
+    func authenticate(
+        _ number: Int, _ form: CredentialForm, _ token: [UInt8], for frame: SocketFrame?
+    ) async {
+        do throws(APIError) {
+            let entry = try await services.authenticator.resolve(form, token, on: loop)
+            guard let session = session(number) else { return }
+            adopt(session, try identity(entry, of: session))
+            tellAuthenticated(session, frame)
+        } catch {
+            // On the socket a grant that is dead has an error of its own.
+            let isDeadGrant = form == .integrity && error.code == .userNotLogged
+            refused(number, frame, isDeadGrant ? APIError(.integrityNotFound) : error)
+        }
+    }
+
+    private func identity(
+        _ entry: TokenCache.Entry, of session: SocketSession
+    ) throws(APIError) -> Identity {
+        guard let home = services.eta.welcome?.server.address, let person = Person(entry.caller),
+            let reference = entry.caller.reference(home: home)
+        else { throw APIError(.wrongCredential) }
+        let place: SocketCounts.Place
+        if let own = session.identity, own.person == person {
+            place = own.place
+        } else if let opening = session.openingPlace, opening.key == .person(person) {
+            place = opening
+        } else if let fresh = services.counts.enter(.person(person)) {
+            place = fresh
+        } else {
+            throw .tooManyRequests(retryAfter: .seconds(60))
+        }
+        return Identity(
+            caller: entry.caller, person: person, reference: reference,
+            expiresAt: entry.caller.visitor == nil ? nil : entry.expiresAt, place: place)
+    }
+
+    private func tellAuthenticated(_ session: SocketSession, _ frame: SocketFrame?) {
+        guard let identity = session.identity else { return }
+        // Nothing is kept for a resume yet, so none succeeds.
+        let resume = Base64.encodeURL(services.ambient.random.bytes(32))
+        let isInternal = identity.caller.user != nil
+        if let frame {
+            let answer = SocketMessages.Authenticated(
+                user: identity.reference, internal: isInternal, resume: resume, resumed: false,
+                replayed: false)
+            send(frame.answer(answer), to: session)
+        }
+        let told = AuthenticatedEvent(
+            user: identity.reference, internal: isInternal, resume: resume)
+        event(.authenticated, EncodedJSON(told), to: session)
+        performWaiting(session)
+    }
+
+    private func refused(_ number: Int, _ frame: SocketFrame?, _ error: APIError) {
+        guard let session = session(number) else { return }
+        let isOver = session.machine.refused()
+        if let frame { refuse(frame, error, session) }
+        if error.code == .userSuspended {
+            end(session, .denied, reason: "suspended")
+        } else if frame == nil {
+            end(
+                session, error.code == .overloaded ? .tryAgain : .unauthenticated,
+                reason: "the credential of the upgrade is refused")
+        } else if isOver {
+            end(session, .unauthenticated, reason: "too many tries")
+        } else {
+            performWaiting(session)
+        }
+    }
+}
+
+private struct AuthenticatedEvent: Encodable {
+    let user: UserReference
+    let `internal`: Bool
+    let resume: String
+}
+
+// Rooms.
+extension SocketLoop {
+    private func join(_ number: Int, _ frame: SocketFrame) async {
+        guard let session = session(number), let identity = session.identity else { return }
+        let input: SocketMessages.Join
+        do throws(InvalidFields) {
+            input = try frame.decode(SocketMessages.Join.self)
+        } catch {
+            return refuse(frame, APIError(.instanceInvalidInput, error), session)
+        }
+        guard let selector = input.instance ?? frame.target.selector else {
+            return refuse(frame, APIError(.instanceNotFound), session)
+        }
+        if case .id(let instance) = selector, session.membership(in: instance) != nil {
+            return refuse(frame, APIError(.userNotAllowed), session)
+        }
+        guard session.memberships.count + session.seatsAsked < SessionMachine.Limits.instances
+        else { return refuse(frame, APIError(.userNotAllowed), session) }
+        session.seatsAsked += 1
+        do throws(APIError) {
+            let seat = try await services.eta.call(
+                RegistryAPI.takeSeat, RegistryAPI.SeatRequest(as: input.as),
+                captures: [selector.text], as: identity.caller, on: loop)
+            await took(seat, number, frame, identity)
+        } catch {
+            guard let session = self.session(number) else { return }
+            session.seatsAsked -= 1
+            refuse(frame, error, session)
+        }
+    }
+
+    /// A seat is taken, for a socket that may be gone, or somebody else's, by now.
+    private func took(
+        _ seat: RegistryAPI.Seat, _ number: Int, _ frame: SocketFrame, _ identity: Identity
+    ) async {
+        let instance = seat.hosting.instance
+        if let session = session(number), session.identity?.person == identity.person {
+            session.seatsAsked -= 1
+            if session.membership(in: instance) != nil {
+                refuse(frame, APIError(.userNotAllowed), session)
+            } else if enter(session, seat, frame) {
+                return
+            } else {
+                refuse(frame, APIError(.noInstanceServer), session)
+            }
+        } else {
+            session(number)?.seatsAsked -= 1
+        }
+        await returnSeat(instance, seat.player.id, identity.caller)
+    }
+
+    private func leave(_ number: Int, _ frame: SocketFrame) async {
+        guard let session = session(number), let identity = session.identity else { return }
+        guard let instance = instance(of: frame), let known = session.membership(in: instance),
+            known.isEntered, let membership = remove(session, instance)
+        else { return refuse(frame, APIError(.notInInstance), session) }
+        services.roster.leave(instance, membership.player, .disconnected)
+        await returnSeat(instance, membership.player, identity.caller)
+        guard let session = self.session(number) else { return }
+        let left = SocketMessages.Left(
+            instance: instance, player: membership.player, type: .disconnected)
+        send(frame.answer(left), to: session)
+    }
+
+    private func instance(of frame: SocketFrame) -> InstanceID? {
+        guard let data = frame.data,
+            let members = try? JSONScanner.members(of: frame.bytes, in: data),
+            let named = members.first(where: {
+                frame.bytes[$0.key].elementsEqual("instance".utf8)
+            })
+        else { return frame.target.instance }
+        return InstanceID(utf8: frame.bytes[named.value].dropFirst().dropLast())
+    }
+
+    private func say(_ frame: SocketFrame, _ session: SocketSession) {
+        guard let shape = DataShape(frame) else {
+            return refuse(frame, APIError(.instanceInvalidInput), session)
+        }
+        guard let instance = shape.instance, let membership = session.membership(in: instance),
+            membership.isEntered
+        else { return refuse(frame, APIError(.notInInstance), session) }
+        guard shape.length <= DataShape.limit else {
+            return refuse(frame, APIError(.payloadTooLarge), session)
+        }
+        guard let route = services.roster.route(to: instance) else {
+            return refuse(frame, APIError(.noInstanceServer), session)
+        }
+        route.link.send(
+            .data, from: membership.player, to: instance, epoch: route.epoch,
+            json: frame.bytes[shape.range])
+        send(frame.answer { $0.append("{}") }, to: session)
+    }
+
+    private func move(_ frame: SocketFrame, _ session: SocketSession) {
+        guard let shape = TransformShape(frame) else {
+            return refuse(frame, APIError(.instanceInvalidInput), session)
+        }
+        guard let instance = shape.instance, let membership = session.membership(in: instance),
+            membership.isEntered
+        else { return refuse(frame, APIError(.notInInstance), session) }
+        guard shape.mayBeMoved(by: membership.player) else {
+            return refuse(frame, APIError(.userDontHavePermission), session)
+        }
+        // While its Ins is away a room stands still.
+        guard let route = services.roster.route(to: instance) else { return }
+        route.link.send(
+            .transform, from: membership.player, to: instance, epoch: route.epoch,
+            json: frame.bytes[shape.range])
+    }
+}
+
+extension SocketFrame.Subgroup {
+    /// The instance that it is.
+    var instance: InstanceID? { if case .instance(let id) = self { id } else { nil } }
+
+    /// The same as it stands in a path.
+    fileprivate var selector: InstanceSelector? { instance.map { .id($0) } }
+}
+
+/// The `data` of an `instance-data`, as far as Reil looks at it.
+struct DataShape {
+    /// What may be said at once, socket.md §2.
+    static let limit = 16 << 10
+
+    /// Nil for one that there cannot be.
+    private(set) var instance: InstanceID?
+    /// Where the command's `data` stands.
+    let range: Range<Int>
+    /// Bytes of what is said.
+    let length: Int
+
+    init?(_ frame: SocketFrame) {
+        guard let range = frame.data,
+            let members = try? JSONScanner.members(of: frame.bytes, in: range)
+        else { return nil }
+        self.range = range
+        instance = frame.target.instance
+        var length: Int?
+        for member in members {
+            switch JSONScanner.text(frame.bytes, member.key, isKey: true) {
+            case "instance":
+                instance = InstanceID(utf8: frame.bytes[member.value].dropFirst().dropLast())
+            case "data": length = member.value.count
+            case _: break
+            }
+        }
+        guard let length else { return nil }
+        self.length = length
+    }
+}
+
+/// The `data` of an `instance-transform`, as far as Reil looks at it.
+struct TransformShape {
+    /// Nil for one that there cannot be.
+    private(set) var instance: InstanceID?
+    /// Where the command's `data` stands.
+    let range: Range<Int>
+    /// Whose and which part it moves.
+    let path: String
+
+    init?(_ frame: SocketFrame) {
+        guard let range = frame.data,
+            let members = try? JSONScanner.members(of: frame.bytes, in: range)
+        else { return nil }
+        self.range = range
+        instance = frame.target.instance
+        var path: String?
+        for member in members {
+            switch JSONScanner.text(frame.bytes, member.key, isKey: true) {
+            case "instance":
+                instance = InstanceID(utf8: frame.bytes[member.value].dropFirst().dropLast())
+            case "path": path = JSONScanner.text(frame.bytes, member.value)
+            case _: break
+            }
+        }
+        guard let path else { return nil }
+        self.path = path
+    }
+
+    /// Whether `player` may: a body is its owner's alone. Who moves objects the room knows.
+    func mayBeMoved(by player: PlayerID) -> Bool {
+        guard path.hasPrefix("p:") else { return true }
+        let owner = path.dropFirst(2).prefix { $0 != "/" }
+        return owner == "@me" || owner == player.text
+    }
+}

@@ -1,0 +1,172 @@
+import API
+import Base
+import Domain
+
+/// What a client sends: `{state?, command, subgroup?, data?}`, found in the message and left there.
+struct SocketFrame: Sendable {
+    /// What came of a message.
+    enum Reading {
+        case frame(SocketFrame)
+        /// Not an envelope; what could be found of it is repeated in the answer.
+        case malformed(SocketFrame)
+    }
+
+    /// Whom a command is for.
+    enum Subgroup: Equatable {
+        /// The node itself, `avr` or nothing.
+        case node
+        case instance(InstanceID)
+        /// A service, or nobody.
+        case other
+    }
+
+    /// The most bytes of `state`, socket.md §1.
+    static let stateLimit = 256
+    /// The most bytes of `command` and `subgroup`: none that there is has more.
+    private static let nameLimit = 80
+
+    /// The whole message.
+    let bytes: [UInt8]
+    /// Where `state` stands.
+    private(set) var state: Range<Int>?
+    /// Where `command` stands, with its quotes.
+    private(set) var command: Range<Int>?
+    /// Where `subgroup` stands, with its quotes.
+    private(set) var subgroup: Range<Int>?
+    /// Where `data` stands, an object.
+    private(set) var data: Range<Int>?
+
+    private init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// Finds the parts of a message.
+    static func read(_ bytes: [UInt8]) -> Reading {
+        var frame = SocketFrame(bytes)
+        guard let members = try? JSONScanner.members(of: bytes, in: bytes.indices) else {
+            return .malformed(frame)
+        }
+        var isSound = true
+        for member in members {
+            let value = member.value
+            switch JSONScanner.text(bytes, member.key, isKey: true) {
+            case "state": isSound = put(value, \.state, limit: stateLimit, &frame) && isSound
+            case "command":
+                isSound = put(value, \.command, "\"", limit: nameLimit, &frame) && isSound
+            case "subgroup" where !isNull(bytes, value):
+                isSound = put(value, \.subgroup, "\"", limit: nameLimit, &frame) && isSound
+            case "data" where !isNull(bytes, value):
+                isSound = put(value, \.data, "{", limit: .max, &frame) && isSound
+            case _: break
+            }
+        }
+        return isSound && frame.command != nil ? .frame(frame) : .malformed(frame)
+    }
+
+    private static func put(
+        _ value: Range<Int>, _ place: WritableKeyPath<SocketFrame, Range<Int>?>,
+        _ first: Unicode.Scalar? = nil, limit: Int, _ frame: inout SocketFrame
+    ) -> Bool {
+        guard frame[keyPath: place] == nil, value.count <= limit else { return false }
+        if let first, frame.bytes[value.lowerBound] != UInt8(ascii: first) { return false }
+        frame[keyPath: place] = value
+        return true
+    }
+
+    private static func isNull(_ bytes: [UInt8], _ value: Range<Int>) -> Bool {
+        bytes[value.lowerBound] == UInt8(ascii: "n")
+    }
+
+    /// The command's name as the client wrote it.
+    var name: String { command.flatMap { JSONScanner.text(bytes, $0) } ?? "" }
+
+    /// Whom it is for.
+    var target: Subgroup {
+        guard let subgroup else { return .node }
+        let inner = bytes[subgroup].dropFirst().dropLast()
+        if inner.elementsEqual("avr".utf8) { return .node }
+        return InstanceID(utf8: inner).map { .instance($0) } ?? .other
+    }
+
+    /// `data` as a value of its type; without one it is empty.
+    func decode<Input: Decodable>(_ type: Input.Type) throws(InvalidFields) -> Input {
+        var value = JSONValue.object([:])
+        if let data {
+            do throws(JSONError) {
+                value = try JSONParser.parse(bytes[data])
+            } catch {
+                throw InvalidFields(problems: [
+                    FieldProblem(field: "data", message: error.reason.message)
+                ])
+            }
+        }
+        return try JSONCoder.decode(type, from: value)
+    }
+
+    /// The answer with `data` as `write` writes it.
+    func answer(_ write: (inout ByteWriter) -> Void) -> [UInt8] {
+        var out = open()
+        out.append(#""data":"#)
+        write(&out)
+        out.append(UInt8(ascii: "}"))
+        return out.array()
+    }
+
+    /// The answer with `data`.
+    func answer(_ data: some Encodable) -> [UInt8] {
+        answer { JSONCoder.encode(data, into: &$0) }
+    }
+
+    /// The answer that tells what is wrong.
+    func refusal(_ error: APIError) -> [UInt8] {
+        var out = open()
+        out.append(#""error":"#)
+        Envelope.appendError(error, into: &out)
+        out.append(UInt8(ascii: "}"))
+        return out.array()
+    }
+
+    private func open() -> ByteWriter {
+        var out = ByteWriter(capacity: 256)
+        out.append(UInt8(ascii: "{"))
+        append(#""command":"#, command, to: &out)
+        append(#""state":"#, state, to: &out)
+        append(#""subgroup":"#, subgroup, to: &out)
+        return out
+    }
+
+    /// Repeats a part as it came.
+    private func append(_ key: StaticString, _ range: Range<Int>?, to out: inout ByteWriter) {
+        guard let range else { return }
+        out.append(key)
+        out.append(bytes[range])
+        out.append(UInt8(ascii: ","))
+    }
+}
+
+/// What the node tells unasked: `{command, subgroup, seq?, data, redirect?}`.
+enum EventFrame {
+    /// An event of the node's own subgroup, or of an instance's.
+    static func make(
+        _ event: SocketEvent, subgroup: String = "avr", sequence: Int64?,
+        redirect: Gateway? = nil, data: EncodedJSON
+    ) -> [UInt8] {
+        var out = ByteWriter(capacity: 128 + data.bytes.count)
+        out.append(#"{"command":""#)
+        out.append(event.rawValue)
+        out.append(#"","subgroup":""#)
+        out.append(subgroup)
+        out.append(#"","#)
+        if let sequence {
+            out.append(#""seq":"#)
+            out.append(decimal: sequence)
+            out.append(UInt8(ascii: ","))
+        }
+        out.append(#""data":"#)
+        out.append(data.bytes)
+        if let redirect {
+            out.append(#","redirect":"#)
+            JSONCoder.encode(redirect, into: &out)
+        }
+        out.append(UInt8(ascii: "}"))
+        return out.array()
+    }
+}

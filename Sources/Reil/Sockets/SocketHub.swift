@@ -1,0 +1,115 @@
+import API
+import Base
+import Domain
+import HTTP
+import Net
+
+/// The sockets of a Reil: who may open one, and what Eta's words mean for those that are open.
+final class SocketHub: RegistryObserver {
+    private let services: SocketServices
+    private let loops: [SocketLoop]
+    private let origins: [String]
+
+    init(_ services: SocketServices, loops: [EventLoop], origins: [String]) {
+        self.services = services
+        self.origins = origins
+        self.loops = loops.enumerated().map { index, loop in
+            SocketLoop(loop, index: index, services: services)
+        }
+        services.roster.attach(self.loops)
+    }
+
+    /// `GET /api/ws`
+    @Sendable func socket(
+        _ path: ServerAPI.SocketPath, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Response {
+        let head = context.request.head
+        guard Handshake.isAsked(by: head) else {
+            throw APIError(.malformedRequest, context: "no upgrade to a WebSocket")
+        }
+        if !origins.isEmpty, let origin = head.text(.origin),
+            !origins.contains(origin)
+        {
+            throw APIError(.userDontHavePermission, context: "origin \(origin)")
+        }
+        let offered = Handshake.subprotocols(of: head)
+        let upgrade =
+            offered.contains("avr.ins.1")
+            ? try insUpgrade(context)
+            : try clientUpgrade(context, offered.contains("avr.1") ? "avr.1" : nil)
+        return Response(status: .switchingProtocols, body: .webSocket(upgrade))
+    }
+
+    private func insUpgrade(_ context: RequestContext) throws(APIError) -> WebSocketUpgrade {
+        switch context.caller {
+        case .ins(let ins):
+            let roster = services.roster
+            let ambient = services.ambient
+            return WebSocketUpgrade(subprotocol: "avr.ins.1", limits: .insLink) { sink in
+                let link = InsLinkSession(
+                    sink, credential: ins.name.text, roster: roster, ambient: ambient)
+                roster.opened(link)
+                return link
+            }
+        case .nobody: throw APIError(.userNotLogged)
+        case .user where !context.caller.may(.instanceCreator):
+            throw APIError(.userDontHavePermission)
+        case .user: throw APIError(.notImplemented)
+        case .visitor, .server, .gateway: throw APIError(.wrongCredential)
+        }
+    }
+
+    private func clientUpgrade(
+        _ context: RequestContext, _ subprotocol: String?
+    ) throws(APIError) -> WebSocketUpgrade {
+        if case .ins = context.caller { throw APIError(.wrongCredential) }
+        let key: SocketCounts.Key =
+            Person(context.caller).map { .person($0) }
+            ?? .address(context.client.rateUnit)
+        guard let place = services.counts.enter(key),
+            let sockets = loops.first(where: { $0.loop === context.request.loop })
+        else { throw .tooManyRequests(retryAfter: .seconds(10)) }
+        let credential = try CredentialFinder.find(in: context.request.head).credential
+        let opening = SocketLoop.Opening(credential: credential, place: place)
+        var limits = WebSocketLimits()
+        limits.pending = services.queue / 4
+        return WebSocketUpgrade(subprotocol: subprotocol, limits: limits) { sink in
+            sockets.open(sink, opening)
+        }
+    }
+
+    /// The process goes down.
+    func goAway() {
+        let gateway = services.roster.otherGateway(than: services.eta.gateway)
+        let server = services.eta.welcome.map { EncodedJSON($0.server) }
+        for loop in loops { loop.onLoop { $0.goAway(to: gateway, server) } }
+    }
+
+    func welcomed(_ welcome: Welcome) {
+        services.roster.welcomed(welcome)
+        for loop in loops { loop.onLoop { $0.noteEta(lostAt: nil) } }
+    }
+
+    func etaLost() {
+        let now = services.ambient.clock.now()
+        for loop in loops { loop.onLoop { $0.noteEta(lostAt: now) } }
+    }
+
+    func received(_ push: RegistryPush) {
+        let roster = services.roster
+        switch push {
+        case .revoke(_, let revocation):
+            for loop in loops { loop.onLoop { $0.revoked(revocation) } }
+            if case .ins(let credential) = revocation { roster.revoked(credential) }
+        case .changed(let change):
+            let event = roster.event(of: change)
+            for loop in loops { loop.onLoop { $0.tell(event, change) } }
+        case .reils(let gateways, let links): roster.reils(gateways: gateways, links: links)
+        case .host(_, let hosting): roster.host(hosting)
+        case .close(_, let instance): roster.close(instance)
+        case .dismissed(let instance, let player, let type):
+            roster.dismissed(instance, player, type)
+        case .welcome, .leased, .endAbroad: break
+        }
+    }
+}

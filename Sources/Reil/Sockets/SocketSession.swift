@@ -1,0 +1,126 @@
+import API
+import Base
+import Domain
+import HTTP
+
+/// Who a socket's client is, and on what that rests.
+struct Identity {
+    /// As Eta is told.
+    var caller: Caller
+    /// The same without the session.
+    let person: Person
+    /// The person with their home.
+    let reference: UserReference
+    /// When a visitor's grant ends by itself; a user's session ends by word of Eta.
+    let expiresAt: Timestamp?
+    /// What gives it its place among the person's sockets.
+    let place: SocketCounts.Place
+
+    /// Whether it rests on what `revocation` names, and how its socket is closed then.
+    ///
+    /// What is only remembered of a user's rights, of one access token, or of another node's own
+    /// token closes no socket.
+    func end(by revocation: Revocation) -> CloseCode? {
+        switch (revocation, caller) {
+        case (.session(let session), .user(let user)):
+            return user.session == session ? .unauthenticated : nil
+        case (.sessions(let id, let kept), .user(let user)):
+            return user.id == id && user.session != kept ? .unauthenticated : nil
+        case (.user(let id), .user(let user)): return user.id == id ? .denied : nil
+        case (.integrity(let id), .visitor(let visitor)):
+            return visitor.integrity == id ? .unauthenticated : nil
+        case (.session, _), (.sessions, _), (.user, _), (.integrity, _), (.generation, _),
+            (.rights, _), (.server, _), (.ins, _):
+            return nil
+        }
+    }
+}
+
+/// A player of a socket.
+struct Membership {
+    let instance: InstanceID
+    let player: PlayerID
+    /// Whether the Ins has let it in; before, the frame of the `instance-join` waits for its answer.
+    var pending: PendingJoin?
+    var isEntered: Bool { pending == nil }
+}
+
+/// An `instance-join` whose seat is taken and whose Ins has not answered.
+struct PendingJoin {
+    let frame: SocketFrame
+    let deadline: Instant
+}
+
+/// One client's socket as its loop keeps it. It is small: tens of thousands of them do nothing.
+final class SocketSession {
+    let number: Int
+    let sink: any WebSocketSink
+    var machine: SessionMachine
+    var identity: Identity?
+    /// Whether it logged in at the upgrade, so that `authenticate` may come without a credential.
+    var hasUpgradeCredential = false
+    /// The place it was let in by, among those of its address or of who opened it, until it has
+    /// logged in.
+    var openingPlace: SocketCounts.Place?
+    var memberships: [Membership] = []
+    /// Instances for which Eta is being asked for a seat.
+    var seatsAsked = 0
+    /// What did not fit into the rate or the socket; nil nearly always.
+    var excess: Excess?
+
+    init(number: Int, sink: any WebSocketSink, place: SocketCounts.Place?, now: Instant) {
+        self.number = number
+        self.sink = sink
+        openingPlace = place
+        machine = SessionMachine(now: now)
+    }
+
+    func membership(in instance: InstanceID) -> Membership? {
+        memberships.first { $0.instance == instance }
+    }
+}
+
+/// Transforms that are conflated: those a client sent too fast, by path, and those it does not
+/// read, by player and path. Bounded; what has no room is dropped, a newer one will come.
+final class Excess {
+    private static let sentLimit = 128
+    private static let unreadLimit = 4_096
+
+    private(set) var sent: [String: SocketFrame] = [:]
+    private(set) var unread: [[UInt8]: ArraySlice<UInt8>] = [:]
+
+    var isEmpty: Bool { sent.isEmpty && unread.isEmpty }
+
+    /// Keeps the newest that the client said of a path.
+    func keep(sent frame: SocketFrame, path: String) {
+        if sent.count < Self.sentLimit || sent[path] != nil { sent[path] = frame }
+    }
+
+    /// Takes those that `may` let go.
+    func releaseSent(_ may: () -> Bool) -> [SocketFrame] {
+        var released: [SocketFrame] = []
+        for (path, frame) in sent {
+            guard may() else { break }
+            released.append(frame)
+            sent[path] = nil
+        }
+        return released
+    }
+
+    /// Keeps the newest frame of each key of a segment that holds state.
+    func keep(unread segment: ArraySlice<UInt8>) {
+        for frame in RoomFrameList(segment) {
+            let key = frame.stateKey
+            if unread.count < Self.unreadLimit || unread[key] != nil {
+                // A copy, so that one frame does not hold the whole batch.
+                unread[key] = Array(frame.bytes)[...]
+            }
+        }
+    }
+
+    /// Takes all that was not read.
+    func takeUnread() -> [ArraySlice<UInt8>] {
+        defer { unread = [:] }
+        return Array(unread.values)
+    }
+}

@@ -1,0 +1,206 @@
+/// Finds where the members of a JSON object stand without reading their values: for messages of
+/// which most is passed on as it came.
+///
+/// The whole grammar is checked, but for what only a reader of the values would see: whether keys
+/// differ, whether numbers fit, whether surrogates are paired. The bytes must be UTF-8.
+public struct JSONScanner {
+    /// Where a member stands.
+    public struct Member: Sendable, Equatable {
+        /// The key, without its quotes and as it is written.
+        public let key: Range<Int>
+        /// The value, without white space around it.
+        public let value: Range<Int>
+    }
+
+    private let bytes: [UInt8]
+    private let end: Int
+    private var offset: Int
+
+    private init(_ bytes: [UInt8], _ range: Range<Int>) {
+        self.bytes = bytes
+        offset = range.lowerBound
+        end = range.upperBound
+    }
+
+    /// The members of the one object that `range` of `bytes` holds.
+    public static func members(
+        of bytes: [UInt8], in range: Range<Int>, depth: Int = 64
+    ) throws(JSONError) -> [Member] {
+        precondition((0...JSONParser.deepest).contains(depth), "depth \(depth)")
+        var scanner = JSONScanner(bytes, range)
+        guard try scanner.peek() == UInt8(ascii: "{") else { throw scanner.fault(.unexpectedByte) }
+        var members: [Member] = []
+        members.reserveCapacity(8)
+        try scanner.object(depth) { key, value in members.append(Member(key: key, value: value)) }
+        scanner.skipSpace()
+        if scanner.offset < scanner.end { throw scanner.fault(.trailingBytes) }
+        return members
+    }
+
+    /// The text of a key or a string value; nil for any other value, or a string that is none.
+    ///
+    /// `range` is the key's, or the value's with its quotes.
+    public static func text(_ bytes: [UInt8], _ range: Range<Int>, isKey: Bool = false) -> String? {
+        let inner: Range<Int>
+        if isKey {
+            inner = range
+        } else {
+            guard range.count >= 2, bytes[range.lowerBound] == UInt8(ascii: "\"") else {
+                return nil
+            }
+            inner = range.lowerBound + 1..<range.upperBound - 1
+        }
+        if !bytes[inner].contains(UInt8(ascii: "\\")) {
+            return String(decoding: bytes[inner], as: UTF8.self)
+        }
+        let quoted = bytes[inner.lowerBound - 1..<inner.upperBound + 1]
+        return (try? JSONParser.parse(quoted))?.stringValue
+    }
+
+    private func fault(_ reason: JSONError.Reason) -> JSONError {
+        JSONError(offset: offset, reason: reason)
+    }
+
+    private mutating func skipSpace() {
+        while offset < end {
+            switch bytes[offset] {
+            case 0x20, 0x0A, 0x0D, 0x09: offset += 1
+            default: return
+            }
+        }
+    }
+
+    /// The next byte behind white space, which stays.
+    private mutating func peek() throws(JSONError) -> UInt8 {
+        skipSpace()
+        guard offset < end else { throw fault(.unexpectedEnd) }
+        return bytes[offset]
+    }
+
+    private mutating func object(
+        _ depth: Int, _ found: (Range<Int>, Range<Int>) -> Void
+    ) throws(JSONError) {
+        guard depth > 0 else { throw fault(.tooDeep) }
+        offset += 1
+        if try peek() == UInt8(ascii: "}") {
+            offset += 1
+            return
+        }
+        while true {
+            guard try peek() == UInt8(ascii: "\"") else { throw fault(.unexpectedByte) }
+            let key = offset + 1
+            try string()
+            let keyEnd = offset - 1
+            guard try peek() == UInt8(ascii: ":") else { throw fault(.unexpectedByte) }
+            offset += 1
+            skipSpace()
+            let start = offset
+            try value(depth - 1)
+            found(key..<keyEnd, start..<offset)
+            switch try peek() {
+            case UInt8(ascii: ","): offset += 1
+            case UInt8(ascii: "}"):
+                offset += 1
+                return
+            default: throw fault(.unexpectedByte)
+            }
+        }
+    }
+
+    private mutating func value(_ depth: Int) throws(JSONError) {
+        switch try peek() {
+        case UInt8(ascii: "\""): try string()
+        case UInt8(ascii: "{"): try object(depth) { _, _ in }
+        case UInt8(ascii: "["): try array(depth)
+        case UInt8(ascii: "t"): try word("true")
+        case UInt8(ascii: "f"): try word("false")
+        case UInt8(ascii: "n"): try word("null")
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try number()
+        default: throw fault(.unexpectedByte)
+        }
+    }
+
+    private mutating func array(_ depth: Int) throws(JSONError) {
+        guard depth > 0 else { throw fault(.tooDeep) }
+        offset += 1
+        if try peek() == UInt8(ascii: "]") {
+            offset += 1
+            return
+        }
+        while true {
+            try value(depth - 1)
+            switch try peek() {
+            case UInt8(ascii: ","): offset += 1
+            case UInt8(ascii: "]"):
+                offset += 1
+                return
+            default: throw fault(.unexpectedByte)
+            }
+        }
+    }
+
+    private mutating func word(_ text: String) throws(JSONError) {
+        for byte in text.utf8 {
+            guard offset < end else { throw fault(.unexpectedEnd) }
+            guard bytes[offset] == byte else { throw fault(.unexpectedByte) }
+            offset += 1
+        }
+    }
+
+    private mutating func string() throws(JSONError) {
+        offset += 1
+        while offset < end {
+            switch bytes[offset] {
+            case UInt8(ascii: "\""):
+                offset += 1
+                return
+            case UInt8(ascii: "\\"): try escape()
+            case 0..<0x20: throw fault(.controlCharacter)
+            default: offset += 1
+            }
+        }
+        throw fault(.unexpectedEnd)
+    }
+
+    private mutating func escape() throws(JSONError) {
+        guard offset + 1 < end else { throw fault(.unexpectedEnd) }
+        switch bytes[offset + 1] {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"),
+            UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            offset += 2
+        case UInt8(ascii: "u"):
+            guard offset + 6 <= end else { throw fault(.unexpectedEnd) }
+            for place in offset + 2..<offset + 6 where Hex.value(bytes[place]) == nil {
+                throw fault(.badEscape)
+            }
+            offset += 6
+        default: throw fault(.badEscape)
+        }
+    }
+
+    private mutating func number() throws(JSONError) {
+        if bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+        let first = offset
+        try digits()
+        if bytes[first] == UInt8(ascii: "0"), offset > first + 1 { throw fault(.badNumber) }
+        if offset < end, bytes[offset] == UInt8(ascii: ".") {
+            offset += 1
+            try digits()
+        }
+        if offset < end, bytes[offset] | 0x20 == UInt8(ascii: "e") {
+            offset += 1
+            if offset < end,
+                bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-")
+            {
+                offset += 1
+            }
+            try digits()
+        }
+    }
+
+    private mutating func digits() throws(JSONError) {
+        let first = offset
+        while offset < end, bytes[offset] &- UInt8(ascii: "0") < 10 { offset += 1 }
+        if offset == first { throw fault(offset < end ? .badNumber : .unexpectedEnd) }
+    }
+}
