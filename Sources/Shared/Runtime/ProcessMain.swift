@@ -37,6 +37,18 @@ public enum ProcessSettings {
     ]
 }
 
+/// The settings of all roles together.
+public enum NodeSettings {
+    /// What their keys begin with. One file, or one environment, may serve the whole node: a
+    /// role passes over what is another's, and refuses what is nobody's.
+    public static func prefixes(besides own: String) -> [String] {
+        [
+            "assets", "cluster", "eta", "federation", "ins", "instances", "limits", "node",
+            "passwords", "reil", "sockets", "users",
+        ].filter { $0 != own }
+    }
+}
+
 /// What a role is given to start with.
 public struct Launch: Sendable {
     /// What the command line asks for.
