@@ -78,6 +78,9 @@ public struct PeerTable: Sendable {
     /// Nothing is known.
     public init() {}
 
+    /// How many nodes are known.
+    var count: Int { entries.count }
+
     /// How long a document may be kept: as its Cache-Control says, within the contract's bounds.
     static func freshness(_ cacheControl: String?) -> Duration {
         let age = CacheControl(cacheControl).maxAge ?? freshnessRange.lowerBound
