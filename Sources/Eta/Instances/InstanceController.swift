@@ -182,14 +182,16 @@ struct InstanceController: Sendable {
             try apply(body, to: &row, standing, transaction.reader)
             row.updatedAt = context.now
             try InstanceStore.update(row, transaction)
-            let after = try InstanceGate.visible(
-                .id(row.id), to: context.caller, node, transaction.reader)
+            // Who has handed it over may not be let to it any more; the answer is still theirs.
+            guard let after = try InstanceStore.find(.id(row.id), transaction.reader) else {
+                throw APIError(.instanceNotFound)
+            }
+            let now = try InstanceGate.standing(
+                of: context.caller, to: after, node, transaction.reader)
             let isHostedAnew = before.owner != row.owner || before.capacity != row.capacity
             return (
-                row: after.instance,
-                view: try InstanceGate.view(
-                    after.instance, after.standing, node, transaction.reader),
-                hosting: isHostedAnew ? after.instance.hosting : nil
+                row: after, view: try InstanceGate.view(after, now, node, transaction.reader),
+                hosting: isHostedAnew ? after.hosting : nil
             )
         }
         if let hosting = change.hosting { await pushes.host(hosting) }

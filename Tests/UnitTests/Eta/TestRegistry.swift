@@ -142,6 +142,8 @@ final class TestRegistry: Sendable {
     func world(
         of caller: UserCaller, _ title: String = "Harbour", tags: [JSONValue] = []
     ) async throws -> String {
+        // Ids sort by the millisecond.
+        clock.advance(by: .milliseconds(1))
         let answer = await ask(
             "PUT", "/api/worlds", as: .user(caller),
             ["title": .string(title), "tags": .array(tags)])
@@ -152,6 +154,7 @@ final class TestRegistry: Sendable {
     func instance(
         of caller: Caller, _ fields: JSONObject
     ) async throws -> String {
+        clock.advance(by: .milliseconds(1))
         let answer = await ask("PUT", "/api/instances", as: caller, .object(fields))
         return try #require(answer["id"]?.stringValue, "\(answer.text)")
     }
@@ -240,17 +243,22 @@ struct TestAnswer {
 final class TestBody: BodySource {
     private let chunks: Lock<[[UInt8]]>
     private let end: BodyError?
+    private let relay: SlowBody?
     /// What Content-Length says.
     let promised: Int
 
-    /// These pieces, and then the end, or `end` in its place.
-    init(_ chunks: [[UInt8]], promised: Int? = nil, end: BodyError? = nil) {
+    /// These pieces, and then the end, or `end` in its place; or all that `relay` has.
+    init(
+        _ chunks: [[UInt8]], promised: Int? = nil, end: BodyError? = nil, relay: SlowBody? = nil
+    ) {
+        self.relay = relay
         self.promised = promised ?? chunks.reduce(0) { $0 + $1.count }
         self.chunks = Lock(chunks)
         self.end = end
     }
 
     func next() async throws(BodyError) -> [UInt8]? {
+        if let relay { return await relay.next() }
         let chunk = chunks.withLock { $0.isEmpty ? nil : $0.removeFirst() }
         if chunk == nil, let end { throw end }
         return chunk
