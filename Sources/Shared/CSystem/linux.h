@@ -170,13 +170,12 @@ REILETA_CALL ssize_t reileta_send(int fd, const void *buffer, size_t length) {
     REILETA_RETRY(ssize_t, send(fd, buffer, length, MSG_NOSIGNAL));
 }
 
-// `more`: further bytes follow at once, so that the kernel may wait for a full segment.
-REILETA_CALL ssize_t reileta_send_vector(int fd, struct iovec *parts, size_t count, int more) {
+REILETA_CALL ssize_t reileta_send_vector(int fd, struct iovec *parts, size_t count) {
     struct msghdr message;
     memset(&message, 0, sizeof message);
     message.msg_iov = parts;
     message.msg_iovlen = count;
-    REILETA_RETRY(ssize_t, sendmsg(fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
+    REILETA_RETRY(ssize_t, sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 
 REILETA_CALL ssize_t reileta_sendfile(int to, int from, int64_t offset, size_t length) {

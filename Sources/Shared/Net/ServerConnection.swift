@@ -333,7 +333,7 @@ extension ServerConnection {
                 let count = range.upperBound - range.lowerBound
                 _ = wire.write { $0.beginChunk(count, into: &$1) }
                 if wire.transport.isSecure {
-                    guard await copy(slice.file, range) else { return false }
+                    guard await encrypt(slice.file, range) else { return false }
                 } else {
                     wire.transport.write(file: slice.file, range)
                 }
@@ -345,11 +345,11 @@ extension ServerConnection {
     }
 
     /// Through TLS a file is read in pieces, never more ahead than the peer takes.
-    private func copy(_ file: any OpenFile, _ range: Range<Int64>) async -> Bool {
+    private func encrypt(_ file: any OpenFile, _ range: Range<Int64>) async -> Bool {
         var offset = range.lowerBound
         while offset < range.upperBound {
             let left = Int(min(range.upperBound - offset, Int64(EventLoop.scratchSize)))
-            guard let count = wire.transport.copy(file: file, at: offset, upTo: left), count > 0
+            guard let count = wire.transport.encrypt(file: file, at: offset, upTo: left), count > 0
             else {
                 return false
             }

@@ -169,11 +169,8 @@ public enum System {
     }
 
     // SAFETY: each part points into memory that the caller keeps for the length of the call.
-    static func send(
-        _ socket: Int32, _ parts: UnsafeMutableBufferPointer<iovec>, more: Bool
-    ) -> Transfer {
-        unsafe Transfer(
-            reileta_send_vector(socket, parts.baseAddress, parts.count, more ? 1 : 0), "sendmsg")
+    static func send(_ socket: Int32, _ parts: UnsafeMutableBufferPointer<iovec>) -> Transfer {
+        unsafe Transfer(reileta_send_vector(socket, parts.baseAddress, parts.count), "sendmsg")
     }
 
     static func sendFile(_ socket: Int32, from file: Int32, at offset: Int64, count: Int)

@@ -278,16 +278,17 @@ import HTTP
         if !range.isEmpty { insert(.file(file, range), Int(range.upperBound - range.lowerBound)) }
     }
 
-    /// Reads a part of a file into the output: for what goes through TLS. Returns how many bytes
+    /// Reads a part of a file and encrypts it: for what goes through TLS. Returns how many bytes
     /// were there, nil when the disk failed.
-    mutating func copy(file: any OpenFile, at offset: Int64, upTo limit: Int) -> Int? {
+    mutating func encrypt(file: any OpenFile, at offset: Int64, upTo limit: Int) -> Int? {
         let buffer = unsafe UnsafeMutableRawBufferPointer(
             rebasing: loop.scratch[..<min(limit, EventLoop.scratchSize)])
         guard case .bytes(let count) = unsafe System.read(file.descriptor, at: offset, into: buffer)
         else { return nil }
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
         let span = unsafe Span<UInt8>(_unsafeElements: bytes.bindMemory(to: UInt8.self))
-        write { $0.append(span) }
+        tls?.write(span)
+        takeCiphertext()
         return count
     }
 
@@ -394,10 +395,10 @@ import HTTP
                     count += 1
                     index += 1
                 }
-                // Only a file stops short of the limit, and it follows at once.
-                let more = index < inserts.count && count < Self.vectorLimit
+                // Not MSG_MORE where a file follows: what is glued to the head that way leaves in
+                // segments that cost the kernel more than twice as much.
                 return unsafe System.send(
-                    socket, UnsafeMutableBufferPointer(rebasing: parts[..<count]), more: more)
+                    socket, UnsafeMutableBufferPointer(rebasing: parts[..<count]))
             }
         }
     }
