@@ -30,7 +30,7 @@ final class StatementCheck: GateCheck {
         }
     }
 
-    private func caller(_ text: ArraySlice<UInt8>) throws(APIError) -> Caller {
+    func caller(_ text: ArraySlice<UInt8>) throws(APIError) -> Caller {
         let now = clock.timestamp()
         if let statement = known.withLock({ $0[text] }), isFresh(statement, now) {
             return statement.caller

@@ -1,0 +1,237 @@
+CREATE TABLE asset (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    world_id BLOB NOT NULL REFERENCES world (id) ON DELETE CASCADE,
+    version TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    url TEXT,
+    hash BLOB CHECK (length(hash) = 32),
+    size INTEGER CHECK (size >= 0),
+    file_hash BLOB REFERENCES file (hash),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (world_id, version, engine, platform),
+    CHECK (url IS NULL OR file_hash IS NULL),
+    CHECK ((hash IS NULL) = (url IS NULL AND file_hash IS NULL)),
+    CHECK ((size IS NULL) = (hash IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX asset_by_file ON asset (file_hash);
+
+CREATE TABLE challenge (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    server TEXT NOT NULL,
+    nonce BLOB NOT NULL CHECK (length(nonce) = 32),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'spent', 'proved', 'revoked')),
+    token_hash BLOB UNIQUE CHECK (length(token_hash) = 32),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX challenge_by_expiry ON challenge (expires_at);
+
+CREATE INDEX challenge_by_server ON challenge (server, created_at);
+
+CREATE TABLE file (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE incoming_integrity (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    user TEXT NOT NULL,
+    server TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX incoming_integrity_by_expiry ON incoming_integrity (expires_at);
+
+CREATE INDEX incoming_integrity_by_server ON incoming_integrity (server);
+
+CREATE INDEX incoming_integrity_by_user ON incoming_integrity (user, created_at);
+
+CREATE TABLE ins (
+    name TEXT PRIMARY KEY,
+    token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE instance (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    name TEXT NOT NULL UNIQUE,
+    title TEXT,
+    title_key TEXT NOT NULL,
+    description TEXT,
+    world TEXT NOT NULL,
+    world_version TEXT,
+    own_world BLOB CHECK (length(own_world) = 16),
+    owner TEXT NOT NULL,
+    moderators TEXT NOT NULL,
+    capacity INTEGER NOT NULL CHECK (capacity BETWEEN 1 AND 1024),
+    tags TEXT NOT NULL,
+    access INTEGER NOT NULL CHECK (access BETWEEN 0 AND 5),
+    ins TEXT,
+    epoch INTEGER NOT NULL,
+    empty_since INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX instance_by_emptiness ON instance (empty_since)
+WHERE empty_since IS NOT NULL;
+
+CREATE INDEX instance_by_ins ON instance (ins);
+
+CREATE INDEX instance_by_owner ON instance (owner, id);
+
+CREATE INDEX instance_by_world ON instance (world, id);
+
+CREATE TABLE node (
+    address TEXT PRIMARY KEY,
+    secure INTEGER NOT NULL CHECK (secure IN (0, 1)),
+    gateway_secure INTEGER CHECK (gateway_secure IN (0, 1)),
+    gateway_address TEXT,
+    seen_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node_fact (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node_key (
+    address TEXT NOT NULL REFERENCES node (address) ON DELETE CASCADE,
+    key BLOB NOT NULL CHECK (length(key) = 32),
+    seen_at INTEGER NOT NULL,
+    trusted_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (address, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE nonce (
+    server TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (server, nonce)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX nonce_by_expiry ON nonce (expires_at);
+
+CREATE TABLE outgoing_integrity (
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    server TEXT NOT NULL,
+    user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    session_id BLOB NOT NULL CHECK (length(session_id) = 16),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (server, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX outgoing_integrity_by_expiry ON outgoing_integrity (expires_at);
+
+CREATE INDEX outgoing_integrity_by_session ON outgoing_integrity (session_id);
+
+CREATE INDEX outgoing_integrity_by_user ON outgoing_integrity (user_id);
+
+CREATE TABLE outside_change (
+    user_id BLOB PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE player (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    user TEXT NOT NULL,
+    displayname TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('admin', 'bot', 'normal')),
+    reil TEXT NOT NULL,
+    joined_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX player_by_instance ON player (instance_id, joined_at, id);
+
+CREATE INDEX player_by_reil ON player (reil);
+
+CREATE INDEX player_by_user ON player (user, instance_id);
+
+CREATE TABLE replaced_generation (
+    session_id BLOB NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+    low INTEGER NOT NULL,
+    high INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (session_id, low)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX replaced_generation_by_expiry ON replaced_generation (expires_at);
+
+CREATE TABLE session (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    generation INTEGER NOT NULL,
+    refresh_hash BLOB NOT NULL UNIQUE CHECK (length(refresh_hash) = 32),
+    expires_at INTEGER NOT NULL,
+    previous_hash BLOB UNIQUE CHECK (length(previous_hash) = 32),
+    previous_expires_at INTEGER,
+    user_agent TEXT,
+    address_prefix TEXT,
+    created_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    CHECK ((previous_hash IS NULL) = (previous_expires_at IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX session_by_expiry ON session (expires_at);
+
+CREATE INDEX session_by_user ON session (user_id, address_prefix);
+
+CREATE TABLE spent_refresh (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    session_id BLOB NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX spent_refresh_by_expiry ON spent_refresh (expires_at);
+
+CREATE INDEX spent_refresh_by_session ON spent_refresh (session_id);
+
+CREATE TABLE user (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    username TEXT NOT NULL,
+    username_key TEXT NOT NULL UNIQUE,
+    displayname TEXT NOT NULL,
+    displayname_key TEXT NOT NULL,
+    description TEXT,
+    email TEXT,
+    email_key TEXT UNIQUE,
+    status TEXT NOT NULL DEFAULT 'online',
+    password TEXT,
+    home TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE user_tag (
+    user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (user_id, tag)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX user_tag_by_tag ON user_tag (tag, user_id);
+
+CREATE TABLE world (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    title TEXT NOT NULL,
+    title_key TEXT NOT NULL,
+    description TEXT,
+    capacity INTEGER NOT NULL CHECK (capacity BETWEEN 1 AND 1024),
+    owner_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    contributors TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX world_by_owner ON world (owner_id, id);
