@@ -4,7 +4,7 @@ import Base
 public protocol IDKind: Sendable {
     /// The letter in front of the underscore.
     static var prefix: Unicode.Scalar { get }
-    /// The word for it in texts for people.
+    /// The word for it in texts for people, with its article.
     static var noun: String { get }
 }
 
@@ -13,7 +13,7 @@ public enum UserKind: IDKind {
     /// `u_`
     public static var prefix: Unicode.Scalar { "u" }
     /// user
-    public static var noun: String { "user" }
+    public static var noun: String { "a user" }
 }
 
 /// A world of the catalogue.
@@ -21,7 +21,7 @@ public enum WorldKind: IDKind {
     /// `w_`
     public static var prefix: Unicode.Scalar { "w" }
     /// world
-    public static var noun: String { "world" }
+    public static var noun: String { "a world" }
 }
 
 /// One build of a world.
@@ -29,7 +29,7 @@ public enum AssetKind: IDKind {
     /// `f_`
     public static var prefix: Unicode.Scalar { "f" }
     /// asset
-    public static var noun: String { "asset" }
+    public static var noun: String { "an asset" }
 }
 
 /// A live run of a world.
@@ -37,7 +37,7 @@ public enum InstanceKind: IDKind {
     /// `i_`
     public static var prefix: Unicode.Scalar { "i" }
     /// instance
-    public static var noun: String { "instance" }
+    public static var noun: String { "an instance" }
 }
 
 /// A user's presence in one instance.
@@ -45,7 +45,7 @@ public enum PlayerKind: IDKind {
     /// `p_`
     public static var prefix: Unicode.Scalar { "p" }
     /// player
-    public static var noun: String { "player" }
+    public static var noun: String { "a player" }
 }
 
 /// One login.
@@ -53,7 +53,7 @@ public enum SessionKind: IDKind {
     /// `s_`
     public static var prefix: Unicode.Scalar { "s" }
     /// session
-    public static var noun: String { "session" }
+    public static var noun: String { "a session" }
 }
 
 /// One proof of an address.
@@ -61,7 +61,7 @@ public enum ChallengeKind: IDKind {
     /// `c_`
     public static var prefix: Unicode.Scalar { "c" }
     /// challenge
-    public static var noun: String { "challenge" }
+    public static var noun: String { "a challenge" }
 }
 
 /// One grant to a visitor.
@@ -69,7 +69,7 @@ public enum IntegrityKind: IDKind {
     /// `t_`
     public static var prefix: Unicode.Scalar { "t" }
     /// integrity
-    public static var noun: String { "integrity" }
+    public static var noun: String { "an integrity" }
 }
 
 /// A node.
@@ -77,7 +77,7 @@ public enum NodeKind: IDKind {
     /// `n_`
     public static var prefix: Unicode.Scalar { "n" }
     /// node
-    public static var noun: String { "node" }
+    public static var noun: String { "a node" }
 }
 
 /// Names a user of this node.
@@ -197,7 +197,7 @@ public struct ID<Kind: IDKind>: TextScalar, Comparable {
         TextShape(
             38...38, .own,
             pattern: "^\(Kind.prefix)_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
-            expectation: "the id of a \(Kind.noun): \(Kind.prefix)_ and a UUID in lower case",
+            expectation: "the id of \(Kind.noun): \(Kind.prefix)_ and a UUID in lower case",
             sample: "\(Kind.prefix)_01890a5d-ac96-774b-bcce-b302099a8057")
     }
 }

@@ -67,7 +67,7 @@ public struct Reference<Kind: IDKind>: TextScalar {
         let versioned = Kind.self == WorldKind.self
         return TextShape(
             38...360, .own,
-            expectation: "the id of a \(Kind.noun)\(versioned ? ", perhaps :version," : "")"
+            expectation: "the id of \(Kind.noun)\(versioned ? ", perhaps :version," : "")"
                 + " and perhaps @server",
             sample: ID<Kind>.shape.sample + "@example.org")
     }
