@@ -333,6 +333,7 @@ public enum Answers {
             fields.append(.cacheControl, "no-store")
         } else if exchange.passage.caller.kind != .nobody {
             fields.append(.cacheControl, "private")
+            fields.append(.vary, "Authorization")
         }
         if facts.method == .get, !facts.holdsToken, !facts.volatile {
             let tag = known ?? EntityTag.of(out.array(from: start))
