@@ -1,0 +1,46 @@
+import API
+import Runtime
+import Support
+import Testing
+
+@testable import Eta
+@testable import Ins
+@testable import Reil
+
+/// Protects: the pages that are made from the code's tables say what the code does.
+struct DocumentationTests {
+    @Test func `the page of endpoints is made from the endpoint table`() throws {
+        try GoldenFile.expect(
+            Documentation.endpoints(AllEndpoints.all), at: "docs/client/endpoints.md")
+    }
+
+    @Test func `the page of errors is made from the error table`() throws {
+        try GoldenFile.expect(Documentation.errors, at: "docs/client/errors.md")
+    }
+
+    @Test func `the page of settings is made from their declarations`() throws {
+        let introduction = """
+            # Configuration
+
+            Made from the declarations of the settings. Each may be given as a flag, in the
+            environment, or in a JSON file named by `--config FILE` (or `REILETA_CONFIG`); a flag
+            counts more than the environment, and that more than the file.
+
+            | `reil.orphan_grace` as | is spelled |
+            | --- | --- |
+            | flag | `--reil-orphan-grace 5min` (a boolean may stand alone: `--insecure`) |
+            | environment | `REILETA_REIL_ORPHAN_GRACE=5min` |
+            | file | `{"reil": {"orphan_grace": "5min"}}` or `{"reil.orphan_grace": "5min"}` |
+
+            An unknown key, a value that does not fit or a combination that is not safe ends the
+            start with one line that names the setting, the value, and what would be accepted
+            (exit 2). `--print-config` prints all settings as they are, as a file for `--config`.
+            Secrets are never flags: they come from files (mode 0600) or the environment.
+
+
+            """
+        try GoldenFile.expect(
+            introduction + Help.markdown([Eta.program, Reil.program, Ins.program]),
+            at: "docs/operate/configuration.md")
+    }
+}
