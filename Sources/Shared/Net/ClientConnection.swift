@@ -21,6 +21,14 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
         case over
     }
 
+    /// What came of one exchange. Whoever waits for it takes it from here: by the time that task
+    /// runs the connection may carry another exchange already.
+    private final class Answer {
+        var head: ResponseHead?
+        var whole: [UInt8]?
+        var failure: ClientError?
+    }
+
     private let loop: EventLoop
     private let outbound: OutboundGuard?
     private let sendTime: Duration
@@ -36,6 +44,7 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
     private var failure: ClientError?
     /// Where the opening, and then each response's head, is waited for.
     private let answerPlace: WaitingPlace
+    private var answer: Answer?
     private var head: ResponseHead?
     private var whole: [UInt8]?
     /// A short body is gathered before the head is handed out.
@@ -234,8 +243,14 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
         }
     }
 
+    /// What happens to the connection after that is none of the exchange's head any more.
     private func deliver() {
+        guard !isAnswerReady else { return }
         isAnswerReady = true
+        answer?.head = head
+        answer?.whole = whole
+        answer?.failure = failure
+        (head, whole) = (nil, nil)
         answerPlace.wake()
     }
 
@@ -344,20 +359,20 @@ extension ClientConnection {
         _ request: ClientRequest, began: Instant, upgrade: Bool = false
     ) async throws(ClientError) -> ClientResponse {
         guard phase == .idle else { throw .closed }
+        let answer = Answer()
+        self.answer = answer
         begin(request, began: began, upgrade: upgrade)
+        let exchange = exchange
         if !isAnswerReady {
-            let exchange = exchange
             await withTaskCancellationHandler {
                 if !isAnswerReady { await answerPlace.wait() }
             } onCancel: {
                 loop.execute { self.onLoop { $0.abandon(exchange) } }
             }
         }
-        if let failure { throw failure }
-        guard let head else { throw .closed }
-        self.head = nil
-        if let whole {
-            self.whole = nil
+        if let failure = answer.failure { throw failure }
+        guard let head = answer.head else { throw .closed }
+        if let whole = answer.whole {
             return ClientResponse(head: head, whole: whole, body: MemoryBody(whole))
         }
         return ClientResponse(
