@@ -41,12 +41,15 @@ public struct FileKeeper: Sendable {
     /// Deletes every file that nothing needs, what a crash left among the files, and the parts of
     /// uploads that nobody came back for.
     public func sweep() async throws(APIError) {
+        var before: [SHA256Digest] = []
         while true {
             let unneeded = try database.read { (reader) throws(APIError) in
                 try FileTable.unneeded(limit: 100, reader)
             }
+            // What could not be deleted just now is tried again at the next sweep.
+            if unneeded.isEmpty || unneeded == before { break }
             await release(unneeded)
-            if unneeded.count < 100 { break }
+            before = unneeded
         }
         do throws(FileStoreError) {
             _ = try await files.sweepParts()

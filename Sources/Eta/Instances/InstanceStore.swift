@@ -371,6 +371,8 @@ enum PlayerStore {
     private static let ofRun = Query<String, PlayerRow>(
         "SELECT \(PlayerRow.columns) FROM player WHERE reil = ?1")
     private static let runs = Query<String>("SELECT DISTINCT reil FROM player")
+    private static let lastArrival = Query<InstanceID, Timestamp?>(
+        "SELECT max(joined_at) FROM player WHERE instance_id = ?1")
     private static let countOfUser = Query<UserReference, InstanceID, Int>(
         "SELECT count(*) FROM player WHERE user = ?1 AND instance_id = ?2")
     private static let insert = Command<
@@ -425,10 +427,14 @@ enum PlayerStore {
         try reader.first(countOfUser, user, instance) ?? 0
     }
 
-    /// Somebody comes.
+    /// Somebody comes, later than all who are there: who has been there longest must not depend on
+    /// a clock that stands still or goes back.
     static func insert(
-        _ player: PlayerRow, _ transaction: borrowing Transaction<APIError>
+        _ player: inout PlayerRow, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
+        if let last = try transaction.first(lastArrival, player.instance) ?? nil {
+            player.joinedAt = max(player.joinedAt, last + .milliseconds(1))
+        }
         try transaction.run(
             insert, player.id, player.instance, player.user, player.displayname, player.kind,
             player.reil, player.joinedAt)

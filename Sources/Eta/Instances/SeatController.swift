@@ -51,11 +51,11 @@ struct SeatController: Sendable {
             }
             guard row.connected < row.capacity.count else { throw APIError(.instanceIsFull) }
             let isPlaced = try place(&row, transaction)
-            let player = PlayerRow(
+            var player = PlayerRow(
                 id: .make(at: now, random: random), instance: row.id, user: person,
                 displayname: try displayname(of: caller, now, transaction.reader), kind: kind,
                 reil: run, now: now)
-            try PlayerStore.insert(player, transaction)
+            try PlayerStore.insert(&player, transaction)
             if row.connected == 0 { try InstanceStore.setEmpty(row.id, since: nil, transaction) }
             guard let full = try InstanceStore.find(.id(row.id), transaction.reader),
                 let hosting = full.hosting

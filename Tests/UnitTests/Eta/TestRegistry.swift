@@ -97,6 +97,8 @@ final class TestRegistry: Sendable {
 
     /// Makes an account with these tags beside those that all get; `password` is its password.
     func user(_ name: String, tags: [Domain.Tag] = []) async throws -> UserCaller {
+        // Ids sort by the millisecond.
+        clock.advance(by: .milliseconds(1))
         let answer = await ask(
             "POST", "/api/auth/register", ["username": .string(name), "password": Self.password])
         let id = try #require(UserID(answer["user"]?["id"]?.stringValue ?? ""), "\(answer.text)")
@@ -142,7 +144,6 @@ final class TestRegistry: Sendable {
     func world(
         of caller: UserCaller, _ title: String = "Harbour", tags: [JSONValue] = []
     ) async throws -> String {
-        // Ids sort by the millisecond.
         clock.advance(by: .milliseconds(1))
         let answer = await ask(
             "PUT", "/api/worlds", as: .user(caller),
