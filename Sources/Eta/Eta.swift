@@ -18,7 +18,11 @@ public enum Eta {
     private static func serve(_ launch: Launch) async throws -> Serving {
         let settings = try EtaSettings(launch.config)
         let registry = try await Registry(settings, on: launch.group)
-        let server = EtaServer(registry, registry.makeRouter(), on: launch.group)
+        var router = registry.makeRouter()
+        if settings.testing {
+            TestClock(clock: launch.clock, pushes: registry.pushes).bind(&router)
+        }
+        let server = EtaServer(registry, router, on: launch.group)
         return Serving(
             [server, registry.watch, registry.sweeper], address: { server.address })
     }

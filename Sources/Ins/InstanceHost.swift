@@ -101,12 +101,13 @@ actor InstanceHost {
         var touched: [ObjectIdentifier: Room] = [:]
         for entry in entries {
             guard let room = rooms[entry.instance], room.machine.hosting.epoch == entry.epoch,
-                room.members[entry.player]?.link === link,
-                let value = try? JSONParser.parse(frame[entry.range])
+                room.members[entry.player]?.link === link
             else { continue }
             switch entry.command {
-            case .data: room.machine.data(value, from: entry.player)
-            case .transform: room.machine.transform(value, from: entry.player, now: now)
+            case .data: room.machine.data(frame, in: entry.range, from: entry.player)
+            case .transform:
+                guard let value = try? JSONParser.parse(frame[entry.range]) else { continue }
+                room.machine.transform(value, from: entry.player, now: now)
             }
             touched[ObjectIdentifier(room)] = room
         }

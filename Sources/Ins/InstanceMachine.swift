@@ -68,10 +68,17 @@ struct InstanceMachine: ~Copyable {
     }
 
     /// A member says something to the others, or to those named in `to`.
-    mutating func data(_ value: JSONValue, from player: PlayerID) {
-        guard holds(player), let content = value["data"] else { return }
+    ///
+    /// The command's `data` is the object in `range` of `frame`; what is said in it is passed on
+    /// byte for byte.
+    mutating func data(_ frame: [UInt8], in range: Range<Int>, from player: PlayerID) {
+        guard holds(player), let members = try? JSONScanner.members(of: frame, in: range),
+            let content = Self.member("data", members, frame), content.count <= Self.dataLimit
+        else { return }
         var audience = RoomBatch.Audience.others
-        if let to = value["to"], !to.isNull {
+        if let list = Self.member("to", members, frame), let to = try? JSONParser.parse(list),
+            !to.isNull
+        {
             let named = (to.arrayValue ?? []).compactMap { $0.stringValue.flatMap(PlayerID.init) }
             audience = .players(named.filter { $0 != player && holds($0) })
             if case .players([]) = audience { return }
@@ -83,9 +90,15 @@ struct InstanceMachine: ~Copyable {
             out.append(#","player":"#)
             out.append(jsonString: player.text)
             out.append(#","data":"#)
-            out.append(json: content)
+            out.append(content)
             out.append(UInt8(ascii: "}"))
         }
+    }
+
+    private static func member(
+        _ key: String, _ members: [JSONScanner.Member], _ frame: [UInt8]
+    ) -> ArraySlice<UInt8>? {
+        members.first { frame[$0.key].elementsEqual(key.utf8) }.map { frame[$0.value] }
     }
 
     /// A member moves something. What may not be is dropped: there is no answer to a transform.

@@ -73,6 +73,10 @@ final class GatewayRole: Component {
         router.on(ServerAPI.health, local.health)
         router.on(ServerAPI.openAPI, local.openAPI)
         router.on(ServerAPI.socket, sockets.socket)
+        if settings.testing {
+            TestController(eta: eta, clock: clock).bind(&router)
+            eta.observe(ClockObserver(clock: clock))
+        }
         for facts in AllEndpoints.all where facts.servedBy == .eta {
             let relay = RelayEndpoint(facts: facts, eta: eta)
             if facts.method == .get, facts.template == WorldAPI.WorldPath.template {

@@ -72,6 +72,11 @@ public final class Pushes: Sendable {
         link?.flush()
     }
 
+    /// The wall clock of a node under test was moved.
+    func setClock(offsetMilliseconds: Int64) {
+        send(.clock(offsetMilliseconds: offsetMilliseconds))
+    }
+
     private func send(_ push: RegistryPush) {
         let frame = JSONCoder.encode(push)
         flush(state.withLock { Self.enqueue(frame, &$0) })

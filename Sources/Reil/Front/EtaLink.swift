@@ -436,7 +436,7 @@ private final class RegistryConnection: MessageReceiver {
         case .revoke(let sequence, _), .host(let sequence, _), .close(let sequence, _):
             owner.received(push)
             send(.acknowledge(sequence: sequence))
-        case .changed, .dismissed, .endAbroad, .reils: owner.received(push)
+        case .changed, .dismissed, .endAbroad, .reils, .clock: owner.received(push)
         }
     }
 

@@ -43,7 +43,8 @@ final class HotWorlds: RegistryObserver {
         case .changed(.worldDeleted(let id)): forget { $0[id] = nil }
         // The worlds of a user go with the user.
         case .changed(.userDeleted): forget { $0 = [:] }
-        case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .endAbroad, .reils:
+        case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .endAbroad, .reils,
+            .clock:
             break
         }
     }

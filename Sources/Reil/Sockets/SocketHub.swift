@@ -109,7 +109,7 @@ final class SocketHub: RegistryObserver {
         case .close(_, let instance): roster.close(instance)
         case .dismissed(let instance, let player, let type):
             roster.dismissed(instance, player, type)
-        case .welcome, .leased, .endAbroad: break
+        case .welcome, .leased, .endAbroad, .clock: break
         }
     }
 }

@@ -22,6 +22,8 @@ public enum RegistryPush: Codable, Sendable {
     case dismissed(instance: InstanceID, player: PlayerID, type: LeaveType)
     /// An integrity token that a user of this node holds abroad is to be revoked there.
     case endAbroad(server: ServerAddress, integrity: IntegrityID)
+    /// While the node is tested: its wall clock is so far from the machine's.
+    case clock(offsetMilliseconds: Int64)
 }
 
 /// What a Reil tells Eta over the registry link.

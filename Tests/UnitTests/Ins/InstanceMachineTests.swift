@@ -210,3 +210,11 @@ struct InstanceMachineTests {
         #expect(players.map(\.id) == present.map(\.id))
     }
 }
+
+extension InstanceMachine {
+    /// A member's words as Reil passes them on.
+    fileprivate mutating func data(_ value: JSONValue, from player: PlayerID) {
+        let frame = JSONCoder.encode(value)
+        data(frame, in: frame.indices, from: player)
+    }
+}
