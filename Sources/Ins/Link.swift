@@ -10,6 +10,7 @@ final class Link: MessageReceiver, ReilLink {
     private struct State {
         var sink: (any WebSocketSink)?
         var isOver = false
+        var isReplaced = false
         var onEnd: (@Sendable () -> Void)?
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
@@ -32,6 +33,9 @@ final class Link: MessageReceiver, ReilLink {
         self.settings = settings
         self.learn = learn
     }
+
+    /// Whether Reil ended it since this Ins has linked to it anew.
+    var isReplaced: Bool { state.withLock { $0.isReplaced } }
 
     /// Whether it stands.
     var isOpen: Bool { state.withLock { !$0.isOver } }
@@ -103,6 +107,7 @@ final class Link: MessageReceiver, ReilLink {
         host.assumeIsolated { $0.lost(self) }
         let (onEnd, waiting) = state.withLock { state in
             state.isOver = true
+            state.isReplaced = code == .resumedElsewhere
             state.sink = nil
             defer {
                 state.onEnd = nil

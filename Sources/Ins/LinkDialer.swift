@@ -105,6 +105,7 @@ final class LinkDialer: Component {
             if let link = state.withLock({ $0.links[target] }) {
                 await link.ended()
                 delay = .milliseconds(20)
+                if link.isReplaced { await otherLinksEnd() }
                 continue
             }
             await dial(target)
@@ -113,6 +114,12 @@ final class LinkDialer: Component {
                 delay = min(delay * 2, .seconds(1))
             }
         }
+    }
+
+    /// A Reil that is reached under two spellings of its address keeps the newer of two links: the
+    /// older one is not dialled again while there is another, or they would end each other for ever.
+    private func otherLinksEnd() async {
+        while state.withLock({ !$0.isStopping && !$0.links.isEmpty }) { await pause(.seconds(1)) }
     }
 
     private func dial(_ target: Target) async {
