@@ -87,9 +87,7 @@ final class GatewayRole: Component {
         }
         for (method, template) in AllEndpoints.later { router.later(method, template) }
         let missing = router.missing(of: AllEndpoints.all)
-        for endpoint in missing {
-            ambient.log.warning("endpoint without a method", .text("endpoint", endpoint))
-        }
+        precondition(missing.isEmpty, "endpoints without a method: \(missing)")
         var limits = ServerLimits()
         limits.unlimited = settings.exempt
         server = HTTPServer(
