@@ -19,6 +19,46 @@ struct HTTPClientTests {
         await server.stop()
     }
 
+    /// A connection goes from one exchange to the next while whoever asked last may not have
+    /// looked at the answer yet. From handlers, which ask on the loop itself; POSTs, so that a lost
+    /// answer is not quietly asked for again.
+    @Test func `each of many requests at once gets its own answer`() async throws {
+        var limits = ClientLimits()
+        limits.connectionsPerPeer = 64
+        let own = Lock<TestServer?>(nil)
+        let server = try TestServer(clientLimits: limits) { request in
+            guard request.pathText.hasPrefix("/outer"), let server = own.withLock({ $0 }) else {
+                return .text(request.pathText)
+            }
+            for number in 0..<3 {
+                let path = "/inner\(request.pathText)/\(number)"
+                do throws(ClientError) {
+                    let text = try await server.text(
+                        server.request(path, .post, body: .bytes([1])))
+                    if text != path { return .text("\(path) got \(text)") }
+                } catch {
+                    return .text("\(path) failed: \(error)")
+                }
+            }
+            return .text("fine")
+        }
+        own.withLock { $0 = server }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in 0..<16 {
+                group.addTask {
+                    for number in 0..<50 {
+                        let text = try await server.text(
+                            server.request("/outer/\(worker)/\(number)", .post))
+                        #expect(text == "fine")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        own.withLock { $0 = nil }
+        await server.stop()
+    }
+
     @Test func `bodies stream both ways at once`() async throws {
         let server = try TestServer { request in
             // Echoes as it reads: neither side ever holds all of it.
