@@ -106,14 +106,21 @@ final class GatewayRole: Component {
             bound.withLock { $0 = address }
             eta.introduce(
                 gateway: settings.gateway.map { Gateway(secure: tls != nil, address: $0) },
-                link: settings.linkAddress
-                    ?? HostAndPort(host: address.ip.description, port: address.port),
-                secure: tls != nil)
+                link: linkAddress(boundTo: address))
         } catch {
             throw Fault(
                 "reil.listen \(settings.listen) cannot be had (\(error))",
                 remedy: "free the port or set another")
         }
+    }
+
+    /// Where an Ins dials: as set, else where Reil listens; nil, for the public address, where it
+    /// listens on every address of the machine.
+    private func linkAddress(boundTo address: SocketAddress) -> Gateway? {
+        let isEvery = address.ip == IPAddress("0.0.0.0") || address.ip == IPAddress("::")
+        if isEvery, settings.linkAddress == nil { return nil }
+        let text = settings.linkAddress?.description ?? address.description
+        return ServerAddress(text).map { Gateway(secure: tls != nil, address: $0) }
     }
 
     func stop() async {

@@ -119,7 +119,7 @@ public final class Pushes: Sendable {
     /// All links, by number.
     private func reils(_ state: State) -> RegistryPush {
         let hellos = state.links.sorted { $0.key < $1.key }.map(\.value.hello)
-        return .reils(gateways: hellos.compactMap(\.gateway), links: hellos.map(\.link))
+        return .reils(gateways: hellos.compactMap(\.gateway), links: hellos.compactMap(\.link))
     }
 
     /// A Reil has said who it is. From here on pushes wait for it; they leave behind its welcome.
@@ -138,7 +138,7 @@ public final class Pushes: Sendable {
             return (state.lastLink, hellos, older.values.map(\.link))
         }
         for link in older { link.end() }
-        return (number, hellos.compactMap(\.gateway), hellos.map(\.link))
+        return (number, hellos.compactMap(\.gateway), hellos.compactMap(\.link))
     }
 
     /// The welcome of a link was sent: what waited for it may leave.

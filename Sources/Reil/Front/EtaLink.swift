@@ -79,13 +79,9 @@ final class EtaLink: Component {
     }
 
     /// Says who this Reil is; before `start`.
-    func introduce(gateway: Gateway?, link: HostAndPort, secure: Bool) {
-        guard let address = ServerAddress(link.description) else {
-            preconditionFailure("\(link) is no address")
-        }
+    func introduce(gateway: Gateway?, link: Gateway?) {
         state.withLock { state in
-            state.hello = ReilHello(
-                run: ownRun, gateway: gateway, link: Gateway(secure: secure, address: address))
+            state.hello = ReilHello(run: ownRun, gateway: gateway, link: link)
         }
     }
 

@@ -48,19 +48,19 @@ public struct ReilHello: Codable, Sendable {
     public let run: String
     /// Its public address, where that is one of its own; nil where it is the node's.
     public let gateway: Gateway?
-    /// Where an Ins dials it.
-    public let link: Gateway
+    /// Where an Ins dials it; nil where that is its public address.
+    public let link: Gateway?
 
     /// A greeting.
-    public init(run: String, gateway: Gateway?, link: Gateway) {
+    public init(run: String, gateway: Gateway?, link: Gateway?) {
         self.run = run
         self.gateway = gateway
         self.link = link
     }
 
-    /// The same with an address: `node` where it has none of its own.
+    /// The same with addresses: those of `node` where it has none of its own.
     public func placed(at node: Gateway) -> ReilHello {
-        ReilHello(run: run, gateway: gateway ?? node, link: link)
+        ReilHello(run: run, gateway: gateway ?? node, link: link ?? gateway ?? node)
     }
 }
 
