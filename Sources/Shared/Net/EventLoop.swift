@@ -233,6 +233,13 @@ extension ReadinessReceiver {
         freeSource = slot
     }
 
+    /// Borrows the spare buffer; one without room where it is lent already.
+    func takeSpare() -> ByteWriter {
+        var taken = ByteWriter()
+        swap(&taken, &spare)
+        return taken
+    }
+
     /// Has `receiver` called once everything else of this turn is done.
     func callAtEndOfTurn(_ receiver: any ReadinessReceiver) { ending.append(receiver) }
 

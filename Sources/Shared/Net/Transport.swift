@@ -195,6 +195,7 @@ import HTTP
     private mutating func drainTLS<Taker: ~Copyable>(
         _ taker: inout Taker, _ take: (inout Taker, Span<UInt8>) -> Void
     ) -> Received {
+        let loop = loop
         while let effect = tls?.next() {
             switch effect {
             case .handshakeDone: isReady = true
@@ -453,18 +454,16 @@ import HTTP
     }
 
     private mutating func borrowBuffer() {
-        if output.capacity == 0 { swap(&output, &loop.spare) }
+        if output.capacity == 0 { output = loop.takeSpare() }
         if pending == 0 { progress = loop.now() }
     }
 
     private mutating func returnBuffer() {
         written = 0
         guard output.capacity > 0 else { return }
-        output.removeAll()
-        if loop.spare.capacity == 0 {
-            swap(&output, &loop.spare)
-        } else {
-            output = ByteWriter()
-        }
+        var returned = ByteWriter()
+        swap(&returned, &output)
+        returned.removeAll()
+        if loop.spare.capacity == 0 { loop.spare = returned }
     }
 }
