@@ -97,6 +97,7 @@ struct ChallengeTests {
         let root = try await eta.user("root_1", tags: [.admin])
         let ada = try await eta.user("ada_l")
         let token = await prove(eta)
+        eta.clock.advance(by: .milliseconds(1))
         _ = await open(eta)
         let node = Caller.server(TestRegistry.elsewhere)
         let stranger = Caller.server(known(ServerAddress("c.example")))
