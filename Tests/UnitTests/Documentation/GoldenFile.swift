@@ -1,8 +1,8 @@
 import Foundation
+import Support
 import Testing
 
-/// A file of the project that a test makes anew and compares: what is in git is what the code says.
-enum GoldenFile {
+extension GoldenFile {
     /// Expects the file at `path`, from the project's folder, to hold `text`; with GOLDEN=update in
     /// the environment it is written instead, and the difference is for the review.
     static func expect(

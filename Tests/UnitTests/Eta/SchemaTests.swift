@@ -1,6 +1,6 @@
 import Base
-import Foundation
 import Storage
+import Support
 import Testing
 
 @testable import Eta
@@ -11,13 +11,7 @@ struct SchemaTests {
         let folder = TemporaryFolder()
         let database = try Database.open(
             path: folder.path + "/eta.sqlite", migrations: EtaMigration.self, ambient: .silent())
-        let schema = try database.schema()
-        // Foundation reads and writes the golden file.
-        let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("Contract/eta-schema.sql")
-        if ProcessInfo.processInfo.environment["GOLDEN"] == "update" {
-            try schema.write(to: golden, atomically: true, encoding: .utf8)
-        }
-        #expect(try String(contentsOf: golden, encoding: .utf8) == schema)
+        try GoldenFile.expect(
+            try database.schema(), at: "Tests/UnitTests/Contract/eta-schema.sql")
     }
 }
