@@ -130,6 +130,7 @@ actor InstanceHost {
 
     private func host(_ hosting: Hosting) {
         if let room = rooms[hosting.instance] {
+            if room.machine.hosting.epoch == hosting.epoch { room.machine.host(hosting) }
             if room.machine.hosting.epoch >= hosting.epoch { return }
             drop(hosting.instance, room)
         }

@@ -22,6 +22,9 @@ struct InstanceMachine: ~Copyable {
         subgroup = hosting.instance.text
     }
 
+    /// The same placement, with another owner or capacity.
+    mutating func host(_ hosting: Hosting) { self.hosting = hosting }
+
     /// Whether something waits to be taken.
     var hasOutput: Bool {
         let isEmpty = batch.isEmpty

@@ -79,10 +79,14 @@ final class GatewayRole: Component {
         }
         for facts in AllEndpoints.all where facts.servedBy == .eta {
             let relay = RelayEndpoint(facts: facts, eta: eta)
-            if facts.method == .get, facts.template == WorldAPI.WorldPath.template {
+            switch (facts.method, facts.template) {
+            case (.get, WorldAPI.WorldPath.template):
                 router.bind(HotWorldEndpoint(relay: relay, worlds: worlds))
-            } else {
-                router.bind(relay)
+            case (.get, WorldAPI.FilePath.template) where settings.eta.isLoopback:
+                router.bind(FileEndpoint(relay: relay))
+            case (.get, UserAPI.HomePath.template), (.post, UserAPI.HomePath.template):
+                router.bind(HomeEndpoint(relay: relay, reads: peering.reads))
+            case _: router.bind(relay)
             }
         }
         for (method, template) in AllEndpoints.later { router.later(method, template) }

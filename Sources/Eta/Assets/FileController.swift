@@ -28,7 +28,7 @@ struct FileController: Sendable {
     }
 
     /// The file, or where it lies. A Reil that can open the files itself is told which one it is
-    /// (`AVR-File`), and answers conditions and ranges by itself.
+    /// (`AVR-File`, its path), and answers conditions and ranges by itself.
     func download(
         _ path: WorldAPI.FilePath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Response {
@@ -60,7 +60,7 @@ struct FileController: Sendable {
             var fields = fields
             fields.append(.eTag, eTag.text)
             fields.append(.contentType, MediaType.octetStream)
-            fields.append(.avrFile, hash.text)
+            fields.append(.avrFile, Percent.encode(files.path(of: digest)))
             return Response(status: .ok, fields: fields)
         }
         return try FileResponse.make(

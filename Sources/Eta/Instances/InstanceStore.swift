@@ -4,13 +4,16 @@ import Storage
 
 /// An instance as it is kept, with what follows from its players.
 struct InstanceRow: RowDecodable, Sendable {
-    /// The owner is master while present, else who has been there longest.
+    /// The owner is master while present, else who has been there longest; bots only where there is
+    /// nobody else.
     static let columns: SQL = """
         id, name, title, description, world, world_version, owner, moderators, capacity, tags, ins,
         epoch, created_at, updated_at,
         (SELECT count(*) FROM player WHERE instance_id = instance.id) AS connected,
         coalesce(
             (SELECT id FROM player WHERE user = instance.owner AND instance_id = instance.id
+                ORDER BY joined_at, id LIMIT 1),
+            (SELECT id FROM player WHERE instance_id = instance.id AND kind <> 'bot'
                 ORDER BY joined_at, id LIMIT 1),
             (SELECT id FROM player WHERE instance_id = instance.id
                 ORDER BY joined_at, id LIMIT 1)) AS master

@@ -37,6 +37,9 @@ struct HomeController: Sendable {
         _ path: UserAPI.HomePath, _ body: UserAPI.HomeChoice, _ context: RequestContext
     ) async throws(APIError) -> HomeView {
         let home = body.world.absolute(at: node.address)
+        guard home.isInternal(to: node.address) || context.caller.may(.fetchExternal) else {
+            throw APIError(.userCannotFetch)
+        }
         let user = try await database.write { (transaction) throws(APIError) in
             var user = try find(path, or: .userCannotUpdate, context, transaction.reader)
             if home.isInternal(to: node.address) {

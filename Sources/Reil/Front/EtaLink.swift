@@ -125,7 +125,9 @@ final class EtaLink: Component {
     }
 
     /// Passes a request on as it is, on behalf of `caller`.
-    func relay(_ exchange: Exchange) async throws(APIError) -> Response {
+    func relay(
+        _ exchange: Exchange, adding extra: Fields = Fields()
+    ) async throws(APIError) -> Response {
         let passage = exchange.passage
         let request = passage.request
         var fields = request.head.endToEndFields()
@@ -134,6 +136,7 @@ final class EtaLink: Component {
         fields.append(.avrRequestID, requestID(of: request))
         fields.append(.avrClient, passage.client.description)
         fields.append(.avrReilRun, ownRun)
+        fields.append(extra)
         do throws(ClientError) {
             var response = try await Relay.forward(
                 request, to: upstream,
@@ -468,7 +471,7 @@ extension WebSocketLimits {
 enum RelayedFields {
     static let removed: [FieldName] = [
         .authorization, .avrStatement, .avrRequestID, .avrClient, .avrReilRun, .avrGateway,
-        .xForwardedFor,
+        .avrAcceptFile, .xForwardedFor,
     ]
 }
 

@@ -269,11 +269,16 @@ extension InsRoster {
     /// An instance is run by that Ins from now on.
     func host(_ hosting: Hosting) {
         let (room, link) = state.withLock { state -> (Room?, InsLinkSession?) in
-            if let known = state.rooms[hosting.instance], known.hosting.epoch >= hosting.epoch {
+            let known = state.rooms[hosting.instance]?.hosting
+            if let known, known.epoch > hosting.epoch { return (nil, nil) }
+            state.rooms[hosting.instance, default: Room(hosting: hosting)].hosting = hosting
+            let link = state.links[hosting.ins]
+            // The same placement with another owner or capacity: nobody has to enter again.
+            if known?.epoch == hosting.epoch {
+                link?.send(.host(hosting))
                 return (nil, nil)
             }
-            state.rooms[hosting.instance, default: Room(hosting: hosting)].hosting = hosting
-            return (state.rooms[hosting.instance], state.links[hosting.ins])
+            return (state.rooms[hosting.instance], link)
         }
         if let room, let link { Self.setUp(room, on: link) }
     }

@@ -17,7 +17,8 @@ struct Peering {
     private let discovery: DiscoveryController
     private let challenges: ChallengeController
     private let integrity: IntegrityController
-    private let reads: ExternalReads
+    /// Reads from other nodes.
+    let reads: ExternalReads
     private let eta: EtaLink
 
     init(

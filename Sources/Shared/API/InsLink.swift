@@ -6,7 +6,8 @@ import Domain
 public enum InsInstruction: Codable, Sendable {
     /// The first frame: where all Reil of the node are dialled.
     case welcome(links: [Gateway])
-    /// Run this instance under this epoch; a higher epoch replaces what runs.
+    /// Run this instance under this epoch; a higher epoch replaces what runs, the same changes its
+    /// owner and capacity.
     case host(Hosting)
     /// Drop this instance if it runs under this epoch or an older one.
     case close(instance: InstanceID, epoch: Int64)

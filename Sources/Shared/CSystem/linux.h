@@ -20,6 +20,7 @@
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
@@ -185,6 +186,17 @@ REILETA_CALL ssize_t reileta_sendfile(int to, int from, int64_t offset, size_t l
 
 REILETA_CALL ssize_t reileta_pread(int fd, void *buffer, size_t length, int64_t offset) {
     REILETA_RETRY(ssize_t, pread(fd, buffer, length, offset));
+}
+
+REILETA_CALL int reileta_open_to_read(const char *path) {
+    REILETA_RETRY(int, open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+}
+
+// The size of a regular file; negative for anything else.
+REILETA_CALL int64_t reileta_file_size(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    return S_ISREG(status.st_mode) ? (int64_t)status.st_size : -EINVAL;
 }
 
 REILETA_CALL int reileta_shutdown_writing(int fd) { return shutdown(fd, SHUT_WR) < 0 ? -errno : 0; }

@@ -202,7 +202,7 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let avrAcceptFile = FieldName(known: "AVR-Accept-File")
     /// AVR-Client: the client's own address, as Reil tells Eta
     public static let avrClient = FieldName(known: "AVR-Client")
-    /// AVR-File: the hash of the file that Reil is to send in place of the empty body
+    /// AVR-File: the path of the file that Reil is to send in place of the empty body
     public static let avrFile = FieldName(known: "AVR-File")
     /// AVR-Gateway, docs/client
     public static let avrGateway = FieldName(known: "AVR-Gateway")

@@ -36,6 +36,13 @@ enum Disk {
         throw FileError("mkdir", errno)
     }
 
+    /// The path from the root; itself where that cannot be told.
+    static func realPath(_ path: String) -> String {
+        guard let real = unsafe realpath(path, nil) else { return path }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
+    }
+
     /// Makes durable which names are in a folder.
     static func sync(folder: String) throws(FileError) {
         try OpenFile(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync()

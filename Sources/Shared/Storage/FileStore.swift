@@ -53,6 +53,8 @@ public final class FileStore: Sendable {
     }
 
     private let folder: String
+    /// The same from the root.
+    private let realFolder: String
     private let partFolder: String
     private let temporaryFolder: String
     private let keepsParts: Duration
@@ -83,6 +85,7 @@ public final class FileStore: Sendable {
                 _ = try Disk.remove(temporaryFolder + "/" + name)
             }
         } catch { throw FileStoreError(error) }
+        realFolder = Disk.realPath(folder)
         pool = BlockingPool(name: "files", threads: threads, queueLimit: queueLimit)
     }
 
@@ -163,6 +166,11 @@ public final class FileStore: Sendable {
             if error == .missing { return nil }
             throw FileStoreError(error)
         }
+    }
+
+    /// Where the file of that hash lies, for another process of this machine.
+    public func path(of hash: SHA256Digest) -> String {
+        realFolder + paths(hash).path.dropFirst(folder.count)
     }
 
     /// Deletes the file; false when there is none, when an upload has just brought it again and its
