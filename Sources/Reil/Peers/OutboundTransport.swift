@@ -45,7 +45,8 @@ extension PeerFailure {
             switch error {
             case .unresolved(.unknown): .unknown
             case .addressRefused: .refused
-            case .unresolved, .unreachable, .timedOut, .closed, .body(.closed), .body(.tooSlow):
+            case .unreachable, .timedOut(.connect): .unreachable("\(error)")
+            case .unresolved, .timedOut, .closed, .body(.closed), .body(.tooSlow):
                 .silent("\(error)")
             case .tls(let error): .untrusted(error.text)
             case .tlsNotConfigured: .untrusted("no TLS here")

@@ -357,7 +357,12 @@ public enum Answers {
     public static func failure(
         _ error: APIError, of request: Request, _ ambient: Ambient, target: [UInt8]? = nil
     ) -> Response {
-        if error.status >= 500, !error.code.isRetryable || !error.context.isEmpty {
+        if error.status == 502 || error.status == 504 {
+            // Another node's fault, and nothing that this one's operator could mend.
+            ambient.log.info(
+                "another server failed", .number("code", error.code.rawValue),
+                .reason(error.context))
+        } else if error.status >= 500, !error.code.isRetryable || !error.context.isEmpty {
             ambient.log.error(
                 "request failed", .number("code", error.code.rawValue), .reason(error.context),
                 .text("path", String(decoding: request.head.path, as: UTF8.self)))

@@ -111,9 +111,10 @@ public final class PeerClient: Sendable {
         var isRedirected = false
         var isRenewed = false
         while true {
-            let request = try request(
-                method, target, body: body, tag: tag, to: peer.gateway, token: token)
-            let answer = try await send(request, to: address)
+            let (request, answer) = try await send(to: &peer) { gateway throws(APIError) in
+                try self.request(
+                    method, target, body: body, tag: tag, to: gateway, token: token)
+            }
             let word = try Word(answer, wasTagged: tag != nil)
             if let gateway = word.gateway { peer = try await follow(gateway, of: peer) }
             guard let error = word.error else {
@@ -166,24 +167,38 @@ public final class PeerClient: Sendable {
             gateway: gateway, method: method, target: target, fields: fields, body: body)
     }
 
+    /// Sends a request to the node's gateway, or to another one of it where nobody takes
+    /// connections there any more.
     private func send(
-        _ request: PeerRequest, to address: ServerAddress
-    ) async throws(APIError) -> PeerAnswer {
-        do throws(PeerFailure) {
-            let answer = try await transport.exchange(request)
-            table.withLock { $0.answered(address) }
-            return answer
-        } catch {
-            switch error {
-            case .refused: throw APIError(.addressRefused, context: "\(request.gateway.address)")
-            case .malformed(let why): throw APIError(.badDataFromServer, context: why)
-            case .busy: throw .overloaded(context: "too much waits for \(address)")
-            case .unknown, .silent, .untrusted:
-                let now = ambient.clock.now()
-                table.withLock { $0.silent(address, now: now) }
-                throw APIError(.noResponseFromServer, context: "\(address): \(error)")
-            case .cancelled: throw APIError(.noResponseFromServer)
+        to peer: inout Peer, _ request: (Gateway) throws(APIError) -> PeerRequest
+    ) async throws(APIError) -> (PeerRequest, PeerAnswer) {
+        let address = peer.address
+        let others = peer.gateways.filter { [peer] in $0 != peer.gateway && peer.admits($0) }
+        var failure = PeerFailure.cancelled
+        for gateway in [peer.gateway] + others.prefix(2) {
+            let sent = try request(gateway)
+            do throws(PeerFailure) {
+                let answer = try await transport.exchange(sent)
+                peer.gateway = gateway
+                table.withLock { table in
+                    table.answered(address)
+                    table.use(gateway, of: address)
+                }
+                return (sent, answer)
+            } catch {
+                failure = error
             }
+            guard case .unreachable = failure else { break }
+        }
+        switch failure {
+        case .refused: throw APIError(.addressRefused, context: address.text)
+        case .malformed(let why): throw APIError(.badDataFromServer, context: why)
+        case .busy: throw .overloaded(context: "too much waits for \(address)")
+        case .unknown, .unreachable, .silent, .untrusted:
+            let now = ambient.clock.now()
+            table.withLock { $0.silent(address, now: now) }
+            throw APIError(.noResponseFromServer, context: "\(address): \(failure)")
+        case .cancelled: throw APIError(.noResponseFromServer)
         }
     }
 
@@ -305,7 +320,7 @@ public final class PeerClient: Sendable {
             failure = error
         }
         switch failure {
-        case .silent, .untrusted, .malformed:
+        case .unreachable, .silent, .untrusted, .malformed:
             guard allowsInsecure, !onlySecure else { throw Self.undiscovered(failure, address) }
         case .unknown, .refused, .busy, .cancelled: throw Self.undiscovered(failure, address)
         }
@@ -324,7 +339,8 @@ public final class PeerClient: Sendable {
         case .untrusted(let why), .malformed(let why):
             APIError(.serverNotFound, context: "\(address): \(why)")
         case .refused: APIError(.addressRefused, context: address.text)
-        case .silent(let why): APIError(.noResponseFromServer, context: "\(address): \(why)")
+        case .unreachable(let why), .silent(let why):
+            APIError(.noResponseFromServer, context: "\(address): \(why)")
         case .busy: .overloaded(context: "too much waits for \(address)")
         case .cancelled: APIError(.noResponseFromServer)
         }

@@ -153,11 +153,10 @@ public struct PeerTable: Sendable {
         entries[address] = entry
     }
 
-    /// The node did not answer a request: its document is read again before the next, which also
-    /// brings another gateway.
+    /// The node did not answer a request. What is known of it stays for its time: it may be back
+    /// the next moment.
     mutating func silent(_ address: ServerAddress, now: Instant) {
         guard var entry = entries[address] else { return }
-        entry.freshUntil = now
         entry.silences += 1
         if entry.silences >= Self.silenceLimit {
             entry.restUntil = now + entry.restDelay

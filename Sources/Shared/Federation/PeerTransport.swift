@@ -52,6 +52,8 @@ public enum PeerFailure: Error, Sendable, Equatable {
     case unknown
     /// The address may not be connected to.
     case refused
+    /// Nobody takes connections there: nothing of the request was sent.
+    case unreachable(String)
     /// Nobody answers there, or not in time.
     case silent(String)
     /// It speaks no TLS, or none that proves its name.

@@ -25,7 +25,7 @@ final class FakeNetwork: PeerTransport {
         // Lets whoever else wants the same come in meanwhile.
         await Task.yield()
         guard let answer = nodes.withLock({ $0[request.gateway] }) else {
-            throw .silent("nobody at \(request.gateway.field)")
+            throw .unreachable("nobody at \(request.gateway.field)")
         }
         log.withLock { $0.append(request) }
         return try answer(request).get()

@@ -258,6 +258,18 @@ struct PeerClientTests {
         #expect(network.requests.count == 2)
     }
 
+    @Test func `where nobody takes connections any more, another gateway of the node is tried`()
+        async
+    {
+        #expect(await time() == 0)
+        network.at(Self.gateB, nil)
+        network.forget()
+        #expect(await time() == 0)
+        #expect(network.requests.map(\.gateway) == [Self.other])
+        network.at(Self.other, nil)
+        #expect(await time() == 6)
+    }
+
     @Test func `a redirect without an error counts for later requests`() async {
         peer.state.withLock {
             $0.answer = FakePeer.envelope([

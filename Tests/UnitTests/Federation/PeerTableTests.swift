@@ -83,16 +83,16 @@ struct PeerTableTests {
             table.silent(address, now: start + .seconds(now))
         }
         for _ in 0..<4 { try fail() }
-        #expect(code(table, at: 0) == "ask", "its document is asked for again before the next call")
+        #expect(code(table, at: 0) == "fresh")
         try fail()
         for delay in [30, 60, 120, 240, 480, 600, 600] as [Int64] {
             #expect(code(table, at: now + delay - 1) == "6")
-            #expect(code(table, at: now + delay) == "ask")
+            #expect(code(table, at: now + delay) == "fresh")
             now += delay
             try fail()
         }
         table.answered(address)
-        #expect(code(table, at: now) == "ask")
+        #expect(code(table, at: now) == "fresh")
     }
 
     @Test func `nodes beyond the limit make room for others`() throws {
