@@ -28,12 +28,12 @@ public final class Authenticator: GateCheck {
     public func check(_ passage: inout Passage) async throws(APIError) {
         let head = passage.request.head
         passage.client = ForwardedClient.address(of: passage.request, trusting: proxies)
-        let found = try CredentialFinder.find(in: head)
+        let found = CredentialFinder.find(in: head)
+        // Before anything is refused: the refusal repeats the target.
         passage.cleanTarget = found.cleanTarget
         passage.isDeprecated = found.isDeprecated
-        guard passage.endpoint.credentials == .checked, let credential = found.credential else {
-            return
-        }
+        guard passage.endpoint.credentials == .checked, let credential = try found.credential()
+        else { return }
         passage.caller = try await resolve(
             credential.form, credential.token, on: passage.request.loop
         ).caller
@@ -101,23 +101,35 @@ extension CredentialForm {
 /// Where a request holds its credential, docs/client §2.
 enum CredentialFinder {
     struct Found {
-        var credential: (form: CredentialForm, token: [UInt8])?
+        fileprivate var shown: (token: ArraySlice<UInt8>, marker: Marker?)?
         var cleanTarget: [UInt8]?
         var isDeprecated = false
+
+        /// The credential, if one was shown.
+        ///
+        /// - Throws: 3 for what is none, 54 for one of another kind than the marker says.
+        func credential() throws(APIError) -> (form: CredentialForm, token: [UInt8])? {
+            guard let shown else { return nil }
+            guard let form = CredentialForm.detect(shown.token) else {
+                throw APIError(.userNotLogged)
+            }
+            switch (form, shown.marker) {
+            case (.access, .server), (.integrity, .server), (.server, .user):
+                throw APIError(.wrongCredential)
+            case _: return (form, Array(shown.token))
+            }
+        }
     }
 
     private static let bearer = Array("bearer ".utf8)
 
-    static func find(in head: RequestHead) throws(APIError) -> Found {
+    static func find(in head: RequestHead) -> Found {
         var found = Found()
-        var fromQuery: (name: String, value: String)?
-        if let query = head.query, query.count >= 6, mayHoldCredential(query) {
-            (fromQuery, found.cleanTarget) = clean(head, query)
-        }
+        let inQuery = CredentialField.find(in: head)
+        found.cleanTarget = inQuery?.cleanTarget
         if let field = head.field(.authorization) {
-            let token = strip(field)
-            found.credential = try credential(token, marker: marker(of: head))
-        } else if let (name, value) = fromQuery {
+            found.shown = (strip(field), marker(of: head))
+        } else if let (name, value) = inQuery?.first {
             found.isDeprecated = name != "token"
             let marker: Marker? =
                 switch name {
@@ -125,29 +137,18 @@ enum CredentialFinder {
                 case "authserver": .server
                 default: nil
                 }
-            found.credential = try credential(Array(value.utf8)[...], marker: marker)
+            found.shown = (Array(value.utf8)[...], marker)
         }
         return found
     }
 
-    private enum Marker { case user, server }
+    fileprivate enum Marker { case user, server }
 
     private static func marker(of head: RequestHead) -> Marker? {
         guard let agent = head.text(.userAgent) else { return nil }
         if agent.contains("AVR(User)") { return .user }
         if agent.contains("AVR(Server)") { return .server }
         return nil
-    }
-
-    private static func credential(
-        _ token: ArraySlice<UInt8>, marker: Marker?
-    ) throws(APIError) -> (CredentialForm, [UInt8]) {
-        guard let form = CredentialForm.detect(token) else { throw APIError(.userNotLogged) }
-        switch (form, marker) {
-        case (.access, .server), (.integrity, .server), (.server, .user):
-            throw APIError(.wrongCredential)
-        case _: return (form, Array(token))
-        }
     }
 
     /// The value without `Bearer `, which older clients leave out.
@@ -158,41 +159,6 @@ enum CredentialFinder {
             return field
         }
         return field.dropFirst(bearer.count).drop { $0 == UInt8(ascii: " ") }
-    }
-
-    private static func mayHoldCredential(_ query: ArraySlice<UInt8>) -> Bool {
-        query.split(separator: UInt8(ascii: "&")).contains { pair in
-            guard let name = name(of: pair) else { return false }
-            return CredentialField.names.contains(name)
-        }
-    }
-
-    private static func name(of pair: ArraySlice<UInt8>) -> String? {
-        Percent.decode(pair.prefix { $0 != UInt8(ascii: "=") }, plusIsSpace: true)
-    }
-
-    /// The first credential of the query, and the target without any.
-    private static func clean(
-        _ head: RequestHead, _ query: ArraySlice<UInt8>
-    ) -> ((String, String)?, [UInt8]) {
-        var credential: (String, String)?
-        var kept: [ArraySlice<UInt8>] = []
-        for pair in query.split(separator: UInt8(ascii: "&")) {
-            guard let name = name(of: pair), CredentialField.names.contains(name) else {
-                kept.append(pair)
-                continue
-            }
-            let value = pair.drop { $0 != UInt8(ascii: "=") }.dropFirst()
-            if credential == nil, let text = Percent.decode(value, plusIsSpace: true) {
-                credential = (name, text)
-            }
-        }
-        var target = Array(head.path)
-        for (index, pair) in kept.enumerated() {
-            target.append(UInt8(ascii: index == 0 ? "?" : "&"))
-            target.append(contentsOf: pair)
-        }
-        return (credential, target)
     }
 }
 

@@ -69,7 +69,7 @@ final class SocketHub: RegistryObserver {
         guard let place = services.counts.enter(key),
             let sockets = loops.first(where: { $0.loop === context.request.loop })
         else { throw .tooManyRequests(retryAfter: .seconds(10)) }
-        let credential = try CredentialFinder.find(in: context.request.head).credential
+        let credential = try CredentialFinder.find(in: context.request.head).credential()
         let opening = SocketLoop.Opening(credential: credential, place: place)
         var limits = WebSocketLimits()
         limits.pending = services.queue / 4

@@ -115,31 +115,43 @@ public struct Router: Sendable, Responder {
     public func respond(to request: Request) async -> Response {
         let head = request.head
         guard let match = routes.match(head.path) else {
-            return Answers.failure(APIError(.requestNotFound), of: request, ambient)
+            return unbound(APIError(.requestNotFound), request)
         }
         let template = templates[match.template]
         let method: Method = head.method == .head ? .get : head.method
         guard let bound = template.endpoints[method] else {
             if template.later.contains(method) {
-                return Answers.failure(APIError(.notImplemented), of: request, ambient)
+                return unbound(APIError(.notImplemented), request)
             }
             if method == .options {
                 return Response(
                     status: .noContent,
-                    fields: Fields((.allow, template.allowed.joined(separator: ", "))))
+                    fields: Fields((.allow, template.allowed.joined(separator: ", "))),
+                    accessTarget: CredentialField.find(in: head)?.cleanTarget)
             }
-            return Answers.failure(
-                .methodNotAllowed(template.allowed), of: request, ambient)
+            return unbound(.methodNotAllowed(template.allowed), request)
         }
         var passage = Passage(request: request, endpoint: bound.facts)
         do throws(APIError) {
             try await gate.pass(&passage)
             var response = try await answer(bound, match, passage)
+            response.accessTarget = response.accessTarget ?? passage.cleanTarget
             if passage.isDeprecated { response.fields.append(.deprecation, "true") }
             return response
         } catch {
-            return Answers.failure(error, of: request, ambient, target: passage.cleanTarget)
+            var response = Answers.failure(
+                error, of: request, ambient, target: passage.cleanTarget)
+            if passage.isDeprecated { response.fields.append(.deprecation, "true") }
+            return response
         }
+    }
+
+    /// The answer where no endpoint is: what the query holds was looked at by nobody, and is
+    /// repeated without credentials all the same.
+    private func unbound(_ error: APIError, _ request: Request) -> Response {
+        Answers.failure(
+            error, of: request, ambient,
+            target: CredentialField.find(in: request.head)?.cleanTarget)
     }
 
     private func answer(
@@ -166,12 +178,6 @@ public struct Router: Sendable, Responder {
         return try await bound.answer(
             Exchange(passage: passage, captures: captures, query: query, context: context))
     }
-}
-
-/// The query fields that carry credentials, `http.md` §2; never logged, never passed on.
-public enum CredentialField {
-    /// Their names.
-    public static let names: Set<String> = ["authuser", "authserver", "integrityuser", "token"]
 }
 
 /// What an endpoint takes at the most.
