@@ -55,7 +55,8 @@ let package = Package(
         role("Ins", ["Base", "Crypto", "Domain", "HTTP", "Net", "API", "Runtime"]),
         // What the tests stand on, the tests of the parts, the tests of the whole.
         .target(
-            name: "Support", dependencies: ["Base", "Crypto", "Domain", "HTTP", "Net", "API"],
+            name: "Support",
+            dependencies: ["Base", "Crypto", "Domain", "HTTP", "Net", "API", "Federation"],
             path: "Tests/Support", swiftSettings: strict),
         .testTarget(
             name: "UnitTests",
@@ -68,7 +69,9 @@ let package = Package(
             path: "Tests/UnitTests", exclude: ["Contract"], swiftSettings: strict),
         .testTarget(
             name: "ProcessTests",
-            dependencies: ["Support", "Base", "Crypto", "Domain", "HTTP", "Net", "API"],
+            dependencies: [
+                "Support", "Base", "Crypto", "Domain", "HTTP", "Net", "API", "Federation",
+            ],
             path: "Tests/ProcessTests", swiftSettings: strict),
     ]
 )

@@ -1,4 +1,4 @@
-// Foundation: starts the `openssl` command and keeps its files in a temporary folder.
+// Foundation: keeps the files of the `openssl` command in a temporary folder.
 import Foundation
 
 /// A certificate authority for one test or one suite, made by the `openssl` command.
@@ -70,19 +70,9 @@ public final class TestAuthority: Sendable {
     }
 
     private func openssl(_ arguments: String...) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl"] + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let said = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            let text = String(decoding: said, as: UTF8.self)
-            throw Failure(text: "openssl \(arguments.joined(separator: " ")): \(text)")
+        let (exit, said) = TestProcess.run("/usr/bin/openssl", arguments, in: folder.path)
+        guard exit == .code(0) else {
+            throw Failure(text: "openssl \(arguments.joined(separator: " ")): \(said)")
         }
     }
 }
