@@ -94,12 +94,15 @@ public final class Registry: Sendable {
         let (database, ambient, record, pushes) = (database, ambient, record, pushes)
         sweeper.every(.seconds(30), "expired rows") { () async throws(APIError) in
             let now = ambient.clock.timestamp()
-            try await database.write { (transaction) throws(APIError) in
-                try SessionStore.sweep(now: now, transaction)
+            let over = try await database.write { (transaction) throws(APIError) in
+                let over = try SessionStore.sweep(now: now, transaction)
                 try IntegrityStore.sweep(now: now, transaction)
                 try PeerStore.sweep(now: now, transaction)
                 try ChallengeStore.sweep(before: now - .seconds(24 * 3_600), transaction)
+                return over
             }
+            // Sockets live as long as their session.
+            for session in over { await pushes.revoke(.session(session)) }
             guarding.forget()
         }
         sweeper.every(.seconds(5), "figures") { () async throws(APIError) in

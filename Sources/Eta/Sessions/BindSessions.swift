@@ -16,5 +16,6 @@ extension Registry {
 
         let credentials = CredentialController(self)
         router.on(RegistryAPI.resolve, credentials.resolve)
+        router.on(RegistryAPI.standing, credentials.standing)
     }
 }

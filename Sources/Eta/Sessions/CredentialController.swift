@@ -35,6 +35,28 @@ struct CredentialController: Sendable {
         throw APIError(.userNotLogged)
     }
 
+    /// Which logins and grants still count, for a Reil that could not hear when they ended.
+    func standing(
+        _ path: RegistryAPI.StandingPath, _ body: RegistryAPI.StandingQuery,
+        _ context: RequestContext
+    ) async throws(APIError) -> RegistryAPI.Standing {
+        let now = context.now
+        return try await database.scan { (reader) throws(APIError) in
+            var callers: [UserCaller] = []
+            for id in body.sessions {
+                guard let session = try SessionStore.find(id, reader), session.expiresAt > now
+                else { continue }
+                let tags = try UserStore.tags(session.user, reader)
+                if tags.contains(.disabled) { continue }
+                callers.append(UserCaller(id: session.user, session: id, tags: tags))
+            }
+            var grants: [IntegrityID] = []
+            for id in body.integrities
+            where try IntegrityStore.incoming(id, now: now, reader) != nil { grants.append(id) }
+            return RegistryAPI.Standing(callers: callers, integrities: grants)
+        }
+    }
+
     /// The first use of a session's newest pair is seen here, since no Reil knows its token yet:
     /// from now on the refresh token before it must not be shown again.
     private func resolve(_ token: AccessToken, _ now: Timestamp) async throws(APIError) -> Resolved

@@ -118,8 +118,8 @@ enum SessionStore {
     private static let deleteSession = Command<SessionID>("DELETE FROM session WHERE id = ?1")
     private static let deleteOfUser = Command<UserID, SessionID?>(
         "DELETE FROM session WHERE user_id = ?1 AND (?2 IS NULL OR id <> ?2)")
-    private static let deleteExpired = Command<Timestamp>(
-        "DELETE FROM session WHERE expires_at <= ?1")
+    private static let takeExpired = Query<Timestamp, SessionID>(
+        "DELETE FROM session WHERE expires_at <= ?1 RETURNING id")
     private static let deleteSpent = Command<Timestamp>(
         "DELETE FROM spent_refresh WHERE expires_at <= ?1")
     private static let deleteReplaced = Command<Timestamp>(
@@ -230,13 +230,13 @@ enum SessionStore {
         try transaction.run(deleteOfUser, user, kept)
     }
 
-    /// Forgets what is past its time.
+    /// Forgets what is past its time; the sessions that are over with it.
     static func sweep(
         now: Timestamp, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) {
-        try transaction.run(deleteExpired, now)
+    ) throws(APIError) -> [SessionID] {
         try transaction.run(deleteSpent, now)
         try transaction.run(deleteReplaced, now)
+        return try transaction.all(takeExpired, now)
     }
 
     private static func renew(

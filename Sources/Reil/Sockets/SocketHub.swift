@@ -87,12 +87,11 @@ final class SocketHub: RegistryObserver {
 
     func welcomed(_ welcome: Welcome) {
         services.roster.welcomed(welcome)
-        for loop in loops { loop.onLoop { $0.noteEta(lostAt: nil) } }
+        for loop in loops { loop.onLoop { $0.etaBack() } }
     }
 
     func etaLost() {
-        let now = services.ambient.clock.now()
-        for loop in loops { loop.onLoop { $0.noteEta(lostAt: now) } }
+        for loop in loops { loop.onLoop { $0.etaLost() } }
     }
 
     func received(_ push: RegistryPush) {

@@ -26,6 +26,10 @@ actor SocketLoop {
     /// How long an Ins may take to let a player in.
     private static let joinTime = Duration.seconds(5)
 
+    /// Sockets that Eta is asked about at once, and how often it is asked again.
+    private static let recheckSize = 500
+    private static let recheckTries = 10
+
     /// A room as far as this loop has members of it.
     private final class Room {
         var members: [(player: PlayerID, session: SocketSession)] = []
@@ -469,8 +473,62 @@ extension SocketLoop {
         if anonymous.isEmpty { anonymous = [] }
     }
 
-    /// Whether Eta is there.
-    func noteEta(lostAt: Instant?) { etaLostAt = lostAt }
+    /// Eta is away.
+    func etaLost() { etaLostAt = etaLostAt ?? now }
+
+    /// Eta is back: what ended meanwhile nobody could say.
+    func etaBack() {
+        etaLostAt = nil
+        if sessions.values.contains(where: { $0.identity != nil }) {
+            Task.immediate { await self.recheck() }
+        }
+    }
+
+    /// Asks which of the logins and grants of open sockets still count.
+    private func recheck() async {
+        var numbers = sessions.values.filter { $0.identity != nil }.map(\.number)
+        var tries = 0
+        while !numbers.isEmpty, tries < Self.recheckTries {
+            let some = numbers.suffix(Self.recheckSize)
+            let callers = some.compactMap { sessions[$0]?.identity?.caller }
+            let query = RegistryAPI.StandingQuery(
+                sessions: Array(Set(callers.compactMap { $0.user?.session })),
+                integrities: Array(Set(callers.compactMap { $0.visitor?.integrity })))
+            do throws(APIError) {
+                let standing = try await services.eta.call(
+                    RegistryAPI.standing, query, on: loop)
+                apply(standing, of: query, to: Array(some))
+                numbers.removeLast(some.count)
+                tries = 0
+            } catch {
+                tries += 1
+                await pause(.seconds(1))
+            }
+        }
+    }
+
+    /// Turns out those whose login or grant was asked for and counts no more.
+    private func apply(
+        _ standing: RegistryAPI.Standing, of query: RegistryAPI.StandingQuery, to numbers: [Int]
+    ) {
+        let callers = Dictionary(
+            standing.callers.map { ($0.session, $0) }, uniquingKeysWith: { $1 })
+        let asked = Set(query.sessions)
+        let dead = Set(query.integrities).subtracting(standing.integrities)
+        for session in numbers.compactMap({ sessions[$0] }) {
+            switch session.identity?.caller {
+            case .user(let user) where asked.contains(user.session):
+                if let now = callers[user.session] {
+                    session.identity?.caller = .user(now)
+                } else {
+                    turnOut(session, .unauthenticated, reason: "revoked")
+                }
+            case .visitor(let visitor) where dead.contains(visitor.integrity):
+                turnOut(session, .unauthenticated, reason: "revoked")
+            case .user, .visitor, .nobody, .server, .ins, .gateway, nil: break
+            }
+        }
+    }
 
     /// The process goes down: everybody is told where else to go, and closed.
     func goAway(to gateway: Gateway?, _ server: EncodedJSON?) {

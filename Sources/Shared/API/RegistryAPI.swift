@@ -18,6 +18,13 @@ public enum RegistryAPI {
         /// The only value.
         public init() {}
     }
+    /// `/internal/credentials/standing`
+    public struct StandingPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/credentials/standing"
+        /// The only value.
+        public init() {}
+    }
     /// `/internal/challenges`
     public struct ChallengesPath: FixedPath {
         /// Where it stands.
@@ -127,6 +134,32 @@ public enum RegistryAPI {
             self.generation = generation
             self.displayname = displayname
             self.ins = ins
+        }
+    }
+    /// Logins and grants on which open sockets rest.
+    public struct StandingQuery: Codable, Sendable {
+        /// Users' logins.
+        public let sessions: [SessionID]
+        /// Visitors' grants.
+        public let integrities: [IntegrityID]
+
+        /// A question.
+        public init(sessions: [SessionID], integrities: [IntegrityID]) {
+            self.sessions = sessions
+            self.integrities = integrities
+        }
+    }
+    /// Those of them that still count.
+    public struct Standing: Codable, Sendable {
+        /// Users by login, with what they may do now.
+        public let callers: [UserCaller]
+        /// Visitors' grants.
+        public let integrities: [IntegrityID]
+
+        /// An answer.
+        public init(callers: [UserCaller], integrities: [IntegrityID]) {
+            self.callers = callers
+            self.integrities = integrities
         }
     }
     /// Which challenge is answered now, and so spent.
@@ -299,6 +332,10 @@ public enum RegistryAPI {
     public static let resolve = Endpoint<CredentialsPath, CredentialQuery, ResolvedCredential>(
         .post, access: .gateway, servedBy: .eta, invalid: .authInvalidInput, holdsToken: true,
         "whose a credential is")
+    /// Which logins and grants still count: asked when Eta is back, for the sockets that are open.
+    public static let standing = Endpoint<StandingPath, StandingQuery, Standing>(
+        .post, access: .gateway, servedBy: .eta, invalid: .authInvalidInput,
+        "which logins and grants still count")
     /// Stores a pending challenge and makes its nonce.
     public static let openChallenge = Endpoint<
         ChallengesPath, ChallengeAPI.Opening, ChallengeAPI.Nonce
@@ -346,7 +383,7 @@ public enum RegistryAPI {
 
     /// All of them.
     public static let all: [EndpointFacts] = [
-        link.facts, resolve.facts, openChallenge.facts, spendChallenge.facts,
+        link.facts, resolve.facts, standing.facts, openChallenge.facts, spendChallenge.facts,
         issueServerToken.facts, useNonce.facts, node.facts, saveNode.facts, issueIntegrity.facts,
         recordIntegrity.facts, takeSeat.facts, returnSeat.facts,
     ]
