@@ -1,8 +1,7 @@
 import Foundation
-import Support
 import Testing
 
-extension GoldenFile {
+enum GoldenFile {
     /// Expects the file at `path`, from the project's folder, to hold `text`; with GOLDEN=update in
     /// the environment it is written instead, and the difference is for the review.
     static func expect(
