@@ -128,7 +128,7 @@ final class GatewayRole: Component {
     }
 
     func stop() async {
-        sockets.goAway()
+        await sockets.goAway()
         await server.drain(deadline: .seconds(10))
         server.closeAll()
     }

@@ -78,11 +78,27 @@ final class SocketHub: RegistryObserver {
         }
     }
 
-    /// The process goes down.
-    func goAway() {
+    /// The process goes down. Comes back when the rooms know who has left, as the links of their
+    /// Ins are closed next.
+    func goAway() async {
         let gateway = services.roster.otherGateway(than: services.eta.gateway)
         let server = services.eta.welcome.map { EncodedJSON($0.server) }
-        for loop in loops { loop.onLoop { $0.goAway(to: gateway, server) } }
+        for sockets in loops {
+            await turn(of: sockets) { $0.goAway(to: gateway, server) }
+        }
+        // What the links are told leaves a turn later.
+        for sockets in loops { await turn(of: sockets) { _ in } }
+    }
+
+    private func turn(
+        of sockets: SocketLoop, _ body: @escaping @Sendable (isolated SocketLoop) -> Void
+    ) async {
+        await withCheckedContinuation { continuation in
+            sockets.loop.execute {
+                sockets.assumeIsolated { body($0) }
+                continuation.resume()
+            }
+        }
     }
 
     func welcomed(_ welcome: Welcome) {
