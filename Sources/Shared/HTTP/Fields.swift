@@ -65,17 +65,18 @@ public struct Fields: Sendable, Equatable {
     /// Takes out all under that name.
     public mutating func remove(_ name: FieldName) {
         guard contains(name) else { return }
+        self = keeping { !name.matches($0) }
+    }
+
+    /// Those whose name passes.
+    func keeping(_ isKept: (ArraySlice<UInt8>) -> Bool) -> Fields {
         var kept = Fields()
         kept.isRefused = isRefused
-        forEach { other, value in
-            if !name.matches(other) {
-                kept.block.append(contentsOf: other)
-                kept.block.append(contentsOf: [UInt8(ascii: ":"), Octet.space])
-                kept.block.append(contentsOf: value)
-                kept.end()
-            }
+        kept.block.reserveCapacity(block.count)
+        forEach { name, value in
+            if isKept(name) { kept.append(parsed: name, value) }
         }
-        self = kept
+        return kept
     }
 
     /// Whether the name is there.

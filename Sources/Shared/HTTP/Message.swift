@@ -104,12 +104,13 @@ public final class RequestHead: Sendable {
     /// All fields as they came, for passing on; without those that concern this connection alone
     /// (RFC 9110 §7.6.1: Connection and what it names, Transfer-Encoding, Upgrade and so on).
     public func endToEndFields() -> Fields {
-        var dropped = Hop.names
-        dropped += list(.connection).compactMap { FieldName(String(decoding: $0, as: UTF8.self)) }
+        let named = Hop.named(list(.connection))
         var fields = Fields()
-        for index in slots.indices {
-            let (name, value) = field(at: index)
-            if !dropped.contains(where: { $0.matches(name) }) { fields.append(parsed: name, value) }
+        for slot in slots {
+            let name = bytes[Int(slot.name)..<Int(slot.nameEnd)]
+            if Hop.isEndToEnd(name, named) {
+                fields.append(parsed: name, bytes[Int(slot.value)..<Int(slot.valueEnd)])
+            }
         }
         return fields
     }
@@ -134,12 +135,29 @@ public final class RequestHead: Sendable {
 
 /// Fields that concern one connection, not the message: a gateway never passes them on.
 enum Hop {
-    static let names: [FieldName] = [
+    private static let names: [FieldName] = [
         .connection, .transferEncoding, .upgrade, .trailer, .expect, .contentLength,
         FieldName(known: "Keep-Alive"), FieldName(known: "Proxy-Connection"),
         FieldName(known: "Proxy-Authorization"), FieldName(known: "Proxy-Authenticate"),
         FieldName(known: "TE"),
     ]
+    /// A bit for each length that one of them has, which most fields have not.
+    private static let lengths: UInt32 = names.reduce(0) { $0 | 1 << UInt32($1.lowercase.count) }
+
+    /// The fields that the elements of a Connection field name.
+    static func named(_ elements: [ArraySlice<UInt8>]) -> [FieldName] {
+        elements.compactMap { FieldName(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    /// Whether a gateway passes a field on.
+    static func isEndToEnd(_ name: ArraySlice<UInt8>, _ named: [FieldName]) -> Bool {
+        if name.count < 32, lengths >> UInt32(name.count) & 1 != 0,
+            names.contains(where: { $0.matches(name) })
+        {
+            return false
+        }
+        return named.isEmpty || !named.contains { $0.matches(name) }
+    }
 }
 
 /// A response's first line and fields, as a client gets them.
@@ -156,14 +174,13 @@ public struct ResponseHead: Sendable {
     let keepsAlive: Bool
     let framing: BodyReader.Framing
 
-    /// The fields without those that concern this connection alone, for passing on.
-    public func endToEndFields() -> Fields {
-        var kept = fields
-        for name in Hop.names { kept.remove(name) }
-        for name in fields.list(.connection) {
-            if let name = FieldName(String(decoding: name, as: UTF8.self)) { kept.remove(name) }
+    /// The fields without those that concern this connection alone, for passing on; and without
+    /// Date where the answer gets one of its own.
+    public func endToEndFields(withDate: Bool = true) -> Fields {
+        let named = Hop.named(fields.list(.connection))
+        return fields.keeping { name in
+            Hop.isEndToEnd(name, named) && (withDate || !FieldName.date.matches(name))
         }
-        return kept
     }
 }
 

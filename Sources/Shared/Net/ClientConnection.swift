@@ -54,8 +54,8 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
     private var bodyPlace: WaitingPlace?
     private var outputPlace: WaitingPlace?
     private var sender: Task<Void, Never>?
-    /// Told when an exchange is over or the connection is.
-    private var pool: (any ClientConnectionOwner)?
+    /// Told when an exchange is over or the connection is, by the number it knows this one by.
+    private var pool: (owner: ConnectionPool, number: Int)?
 
     nonisolated var pinnedTo: EventLoop { loop }
 
@@ -102,7 +102,7 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
     }
 
     /// Whom to tell from now on.
-    func setOwner(_ owner: any ClientConnectionOwner) { pool = owner }
+    func setOwner(_ owner: ConnectionPool, _ number: Int) { pool = (owner, number) }
 
     private func established() async throws(ClientError) {
         do throws(SystemError) {
@@ -265,7 +265,9 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
         if !reusable { close() }
         wakeBody()
         outputPlace?.wake()
-        pool?.connectionIsFree(self, wasBusy: wasBusy, reusable: reusable)
+        if let pool {
+            pool.owner.connectionIsFree(pool.number, wasBusy: wasBusy, reusable: reusable)
+        }
     }
 
     /// The socket broke: the machine knows what that means for the exchange.
@@ -289,7 +291,9 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
         deliver()
         wakeBody()
         outputPlace?.wake()
-        if wasOpen { pool?.connectionIsFree(self, wasBusy: wasBusy, reusable: false) }
+        if wasOpen, let pool {
+            pool.owner.connectionIsFree(pool.number, wasBusy: wasBusy, reusable: false)
+        }
     }
 
     private func close() {
@@ -345,12 +349,6 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
     }
 }
 
-/// Told by its connections, on their loop.
-protocol ClientConnectionOwner: AnyObject, Sendable {
-    /// An exchange ended (`wasBusy`), or an idle connection was closed.
-    func connectionIsFree(_ connection: ClientConnection, wasBusy: Bool, reusable: Bool)
-}
-
 /// Exchanges.
 extension ClientConnection {
     /// Sends a request and waits for the response's head, and for its body if that is short.
@@ -373,10 +371,10 @@ extension ClientConnection {
         if let failure = answer.failure { throw failure }
         guard let head = answer.head else { throw .closed }
         if let whole = answer.whole {
-            return ClientResponse(head: head, whole: whole, body: MemoryBody(whole))
+            return ClientResponse(head: head, whole: whole, rest: nil)
         }
         return ClientResponse(
-            head: head, whole: nil, body: ResponseBody(connection: self, exchange: exchange))
+            head: head, whole: nil, rest: ResponseBody(connection: self, exchange: exchange))
     }
 
     private func begin(_ request: ClientRequest, began: Instant, upgrade: Bool) {

@@ -107,8 +107,8 @@ public struct ClientResponse: Sendable {
     public let head: ResponseHead
     /// The body, if it was short and came whole with the head.
     let whole: [UInt8]?
-    /// The body; let go of unread, the connection is closed.
-    public let body: any BodySource
+    /// The body, if it comes behind the head.
+    let rest: (any BodySource)?
 
     /// The status.
     public var status: Status { head.status }
@@ -116,6 +116,9 @@ public struct ClientResponse: Sendable {
     public var fields: Fields { head.fields }
     /// The body's length; nil when only its end tells.
     public var bodyLength: Int64? { head.bodyLength }
+
+    /// The body; let go of unread, the connection is closed.
+    public var body: any BodySource { rest ?? MemoryBody(whole ?? []) }
 
     /// All of the body, if it is at most `limit` bytes.
     public func collect(limit: Int) async throws(ClientError) -> [UInt8] {

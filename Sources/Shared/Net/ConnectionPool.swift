@@ -3,7 +3,7 @@ import Crypto
 import HTTP
 
 /// The connections that one loop keeps to other servers: the shell of `PoolMachine`.
-actor ConnectionPool: LoopPinned, ClientConnectionOwner {
+actor ConnectionPool: LoopPinned {
     struct Lease {
         let connection: ClientConnection
         /// It was kept, so that the server may just be closing it.
@@ -25,15 +25,18 @@ actor ConnectionPool: LoopPinned, ClientConnectionOwner {
     private struct Entry {
         let connection: ClientConnection
         let peer: Peer
+        let key: Int
     }
 
     private let loop: EventLoop
     private let tls: TLSClientConfiguration?
     private let resolver: Resolver
     private let limits: HTTPLimits
-    private var machine: PoolMachine<Peer>
+    private var machine: PoolMachine<Int>
     private var entries: [Int: Entry] = [:]
-    private var numbers: [ObjectIdentifier: Int] = [:]
+    /// The machine knows peers by number, since their names are slow to look up.
+    private var keys: [Peer: Int] = [:]
+    private var lastPeer: (peer: Peer, key: Int)?
     private var waiting: [Int: Waiter] = [:]
     private var lastNumber = 0
     private var sweep: TimerToken?
@@ -46,7 +49,7 @@ actor ConnectionPool: LoopPinned, ClientConnectionOwner {
 
     init(
         loop: EventLoop, tls: TLSClientConfiguration?, resolver: Resolver, limits: HTTPLimits,
-        pool: PoolMachine<Peer>.Limits
+        pool: PoolMachine<Int>.Limits
     ) {
         self.loop = loop
         self.tls = tls
@@ -62,32 +65,38 @@ actor ConnectionPool: LoopPinned, ClientConnectionOwner {
         let deadline = loop.now() + connect
         lastNumber += 1
         let ticket = lastNumber
-        switch machine.lease(peer, ticket: ticket, fresh: fresh) {
+        let key = key(of: peer)
+        switch machine.lease(key, ticket: ticket, fresh: fresh) {
         case .use(let number):
             guard let lease = kept(number) else { preconditionFailure("an idle one is not kept") }
             return lease
         case .open(let evicted):
             if let evicted { discard(evicted) }
         case .wait:
-            switch await wait(ticket, peer, connect) {
+            switch await wait(ticket, key, connect) {
             case .use(let number):
                 if let lease = kept(number) { return lease }
                 // It was closed in the moment it was handed over.
                 return try await self.lease(peer, connect: deadline - loop.now(), fresh: true)
             case .open: break
-            case .late: throw .timedOut(.connect)
+            case .late:
+                forget(peer, key)
+                throw .timedOut(.connect)
             }
-        case .refused: throw .overloaded
+        case .refused:
+            forget(peer, key)
+            throw .overloaded
         }
         do throws(ClientError) {
             let connection = try await open(peer, deadline: deadline)
             lastNumber += 1
-            entries[lastNumber] = Entry(connection: connection, peer: peer)
-            numbers[ObjectIdentifier(connection)] = lastNumber
-            await connection.setOwner(self)
+            let number = lastNumber
+            entries[number] = Entry(connection: connection, peer: peer, key: key)
+            await connection.setOwner(self, number)
             return Lease(connection: connection, isKept: false)
         } catch {
-            follow(machine.closed(peer))
+            follow(machine.closed(key))
+            forget(peer, key)
             throw error
         }
     }
@@ -124,12 +133,12 @@ actor ConnectionPool: LoopPinned, ClientConnectionOwner {
         return Lease(connection: entry.connection, isKept: true)
     }
 
-    private func wait(_ ticket: Int, _ peer: Peer, _ limit: Duration) async -> Call {
+    private func wait(_ ticket: Int, _ key: Int, _ limit: Duration) async -> Call {
         let waiter = Waiter(WaitingPlace(loop))
         waiting[ticket] = waiter
         let timer = loop.schedule(after: limit) { [self] in
             onLoop { pool in
-                if pool.machine.giveUp(peer, ticket: ticket) { pool.call(ticket, .late) }
+                if pool.machine.giveUp(key, ticket: ticket) { pool.call(ticket, .late) }
             }
         }
         await waiter.place.wait()
@@ -143,7 +152,7 @@ actor ConnectionPool: LoopPinned, ClientConnectionOwner {
         waiter.place.wake()
     }
 
-    private func follow(_ turn: PoolMachine<Peer>.Turn) {
+    private func follow(_ turn: PoolMachine<Int>.Turn) {
         switch turn {
         case .none: break
         case .hand(let ticket, let connection): call(ticket, .use(connection))
@@ -153,25 +162,40 @@ actor ConnectionPool: LoopPinned, ClientConnectionOwner {
         }
     }
 
-    nonisolated func connectionIsFree(
-        _ connection: ClientConnection, wasBusy: Bool, reusable: Bool
-    ) {
-        onLoop { $0.free(connection, wasBusy: wasBusy, reusable: reusable) }
+    private func key(of peer: Peer) -> Int {
+        if let lastPeer, lastPeer.peer == peer { return lastPeer.key }
+        let key = keys[peer] ?? (lastNumber + 1)
+        if key > lastNumber {
+            lastNumber = key
+            keys[peer] = key
+        }
+        lastPeer = (peer, key)
+        return key
     }
 
-    private func free(_ connection: ClientConnection, wasBusy: Bool, reusable: Bool) {
-        guard let number = numbers[ObjectIdentifier(connection)], let entry = entries[number]
-        else { return }
+    private func forget(_ peer: Peer, _ key: Int) {
+        guard !machine.knows(key) else { return }
+        keys[peer] = nil
+        if lastPeer?.key == key { lastPeer = nil }
+    }
+
+    /// An exchange ended (`wasBusy`), or an idle connection was closed. On the loop.
+    nonisolated func connectionIsFree(_ number: Int, wasBusy: Bool, reusable: Bool) {
+        onLoop { $0.free(number, wasBusy: wasBusy, reusable: reusable) }
+    }
+
+    private func free(_ number: Int, wasBusy: Bool, reusable: Bool) {
+        guard let entry = entries[number] else { return }
         if reusable {
-            follow(machine.release(entry.peer, connection: number, now: loop.now()))
+            follow(machine.release(entry.key, connection: number, now: loop.now()))
             scheduleSweep()
             return
         }
         entries[number] = nil
-        numbers[ObjectIdentifier(connection)] = nil
         // Not idle, and not busy either: it was just being handed over.
-        let turn = wasBusy ? nil : machine.closedIdle(entry.peer, connection: number)
-        follow(turn ?? machine.closed(entry.peer))
+        let turn = wasBusy ? nil : machine.closedIdle(entry.key, connection: number)
+        follow(turn ?? machine.closed(entry.key))
+        forget(entry.peer, entry.key)
     }
 
     private func scheduleSweep() {
@@ -187,7 +211,7 @@ actor ConnectionPool: LoopPinned, ClientConnectionOwner {
 
     private func discard(_ number: Int) {
         guard let entry = entries.removeValue(forKey: number) else { return }
-        numbers[ObjectIdentifier(entry.connection)] = nil
+        forget(entry.peer, entry.key)
         entry.connection.closeNow()
     }
 

@@ -52,6 +52,9 @@ struct PoolMachine<Key: Hashable & Sendable>: ~Copyable {
 
     var idleCount: Int { peers.values.reduce(0) { $0 + $1.idle.count } }
 
+    /// Whether there is anything to remember of that server.
+    func knows(_ key: Key) -> Bool { peers[key] != nil }
+
     /// Somebody wants a connection; `fresh`: not a kept one.
     mutating func lease(_ key: Key, ticket: Int, fresh: Bool) -> Lease {
         // The one used last is the least likely to be closed just now.

@@ -47,9 +47,7 @@ public enum Relay {
     }
 
     private static func answer(_ response: ClientResponse, to method: Method) -> Response {
-        var fields = response.head.endToEndFields()
-        // Ours is made anew.
-        fields.remove(.date)
+        let fields = response.head.endToEndFields(withDate: false)
         let body: ResponseBody
         if method == .head {
             // A length, and nothing behind it (RFC 9110 §9.3.2).
@@ -72,8 +70,7 @@ public enum Relay {
         guard response.status == .switchingProtocols else {
             return answer(response, to: request.head.method)
         }
-        var fields = response.head.endToEndFields()
-        fields.remove(.date)
+        var fields = response.head.endToEndFields(withDate: false)
         fields.append(.connection, "Upgrade")
         for value in response.fields.all(.upgrade) { fields.append(.upgrade, value) }
         let tunnel = Tunnel { near in
