@@ -246,7 +246,7 @@ struct SessionTests {
         eta.clock.advance(by: .seconds(31 * 86_400))
         let now = eta.clock.timestamp()
         try await eta.registry.database.write { (transaction) throws(APIError) in
-            try SessionStore.sweep(now: now, transaction)
+            _ = try SessionStore.sweep(now: now, transaction)
         }
         let left = try eta.registry.database.read { (reader) throws(APIError) in
             try reader.first(Self.rows)
