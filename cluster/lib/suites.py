@@ -77,7 +77,8 @@ def command_part(name: str, command: list, environment: dict | None = None):
             tally.passed += 1
             return "ok"
         tally.failed += 1
-        errors = [line for line in text.splitlines() if "error:" in line]
+        # The compiler repeats itself for each file of a module.
+        errors = list(dict.fromkeys(line for line in text.splitlines() if "error: " in line and "`- " not in line))
         tally.failures.append(f"{name}: exit {code}, see {file}\n" + (tail("\n".join(errors[:20])) or tail(text)))
         return "FAILED"
     return act
