@@ -2,6 +2,7 @@ import API
 import Base
 import Crypto
 import Domain
+import Federation
 import HTTP
 
 /// One parser or machine under bytes that mean it harm: `run` traps when a rule does not hold that
@@ -23,6 +24,7 @@ public struct FuzzTarget: Sendable {
     /// All of them.
     public static let all = [
         json, server, client, serverSocket, clientSocket, forms, ranges, addresses, rooms, tokens,
+        documents, signatures,
     ]
 
     /// Fails on some inputs on purpose: who never sees it fail has a fuzzer that finds nothing.
@@ -143,6 +145,63 @@ public struct FuzzTarget: Sendable {
             precondition(ContentRange(Array(range.text.utf8)[...]) == range, "another range")
         }
     }
+
+    private static let now = Timestamp(milliseconds: 1_800_000_000_000)
+    private static let node: NodeIdentity = {
+        guard let pair = Ed25519PrivateKey(seed: Secret([UInt8](repeating: 1, count: 32))),
+            let address = ServerAddress("b.example")
+        else { preconditionFailure("constants that are none") }
+        return NodeIdentity(
+            address: address, secure: true, gateway: Gateway(secure: true, address: address),
+            gateways: [], version: "1",
+            keys: [
+                NodeIdentity.Key(pair: pair, createdAt: now, expiresAt: now + .seconds(86_400))
+            ])
+    }()
+
+    /// Nobody makes another document by the node's key.
+    static let documents = FuzzTarget(
+        "documents",
+        samples: [String(decoding: DiscoveryDocument.write(node, now: now), as: UTF8.self)]
+    ) { input in
+        guard
+            let document = try? DiscoveryDocument(reading: input, of: node.address, now: now)
+        else { return }
+        if document.keys.contains(where: { $0.key == node.keys[0].pair.publicKey }) {
+            precondition(document.gateways == node.gateways, "a document that nobody signed")
+        }
+    }
+
+    /// Nobody makes another request by the node's key.
+    static let signatures = FuzzTarget(
+        "signatures", samples: [signedRequest]
+    ) { input in
+        var machine = ServerMachine(now: Instant(nanoseconds: 0))
+        machine.receive(input.span, now: Instant(nanoseconds: 0))
+        guard case .request(let head)? = machine.next(now: Instant(nanoseconds: 0)) else { return }
+        guard
+            let claim = try? RequestSignature.read(
+                head, body: [], authorities: node.authorities, now: now)
+        else { return }
+        if claim.holds(by: node.keys[0].pair.publicKey) {
+            precondition(
+                head.path.elementsEqual("/api/challenges".utf8)
+                    && head.field(.authorization)?.elementsEqual("Bearer x".utf8) == true,
+                "a request that nobody signed")
+        }
+    }
+
+    private static let signedRequest: String = {
+        let digest = RequestSignature.digest(of: [])
+        let signed = RequestSignature.sign(
+            RequestSignature.Parts(
+                method: "GET", authority: "b.example", path: "/api/challenges", query: "?",
+                digest: digest, authorization: "Bearer x"),
+            with: node.keys[0].pair, nonce: [UInt8](0..<16), now: now)
+        return "GET /api/challenges HTTP/1.1\r\nHost: b.example\r\nAuthorization: Bearer x\r\n"
+            + "Content-Digest: \(digest)\r\nSignature-Input: \(signed.input)\r\n"
+            + "Signature: \(signed.signature)\r\n\r\n"
+    }()
 
     /// A spelling that is taken is written as itself, and read as the same again.
     static let addresses = FuzzTarget(
