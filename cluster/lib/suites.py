@@ -107,7 +107,9 @@ def read_swift_testing(text: str) -> tuple:
 def swift_tests(name: str, bundle: str, flags: list = (), environment: dict | None = None):
     def act(tally: Tally) -> str:
         code, text, file = logged(name, [
-            "swift", "test", "--skip-build", "--disable-xctest", "--filter", f"^{bundle}\\.", *flags],
+            # One after another: tests that count or hash would keep those that wait from their cores.
+            "swift", "test", "--skip-build", "--disable-xctest", "--no-parallel",
+            "--filter", f"^{bundle}\\.", *flags],
             {**QUIET_CRASH, **(environment or {})})
         passed, failed, skipped, ended = read_swift_testing(text)
         tally.passed += passed
