@@ -146,6 +146,16 @@ public struct Router: Sendable, Responder {
         }
     }
 
+    /// The answer to what was no request: an envelope like any other, of a target that nobody knows.
+    public func response(to rejection: RequestRejection) -> Response {
+        var out = ByteWriter(capacity: 256)
+        Envelope.failure(
+            APIError(.malformedRequest), request: [], time: ambient.clock.timestamp(), into: &out)
+        return Response(
+            status: rejection.status, fields: Fields((.contentType, "application/json")),
+            body: .bytes(out.array()))
+    }
+
     /// The answer where no endpoint is: what the query holds was looked at by nobody, and is
     /// repeated without credentials all the same.
     private func unbound(_ error: APIError, _ request: Request) -> Response {
