@@ -26,6 +26,9 @@ public struct HTTPLimits: Sendable, Equatable {
     public var idleTime = Duration.seconds(75)
     /// How long a peer may take to see our close while it still sends.
     public var lingerTime = Duration.seconds(2)
+    /// How much it may send meanwhile: what is not read makes the kernel reset the connection, and
+    /// the peer may lose the answer that tells it why. Above the largest JSON body with some to spare.
+    public var lingerBytes: Int64 = 4 * 1_024 * 1_024
     /// A peer may read nothing of what waits for it for so long; the shell's to watch.
     public var sendTime = Duration.seconds(30)
     /// ClientMachine: from the request's last byte to the response's head.

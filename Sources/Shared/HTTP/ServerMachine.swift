@@ -162,7 +162,7 @@ public struct ServerMachine: ~Copyable {
             discard(now)
         case .lingering:
             discarded += Int64(bytes.count)
-            if discarded > limits.discard { finish(.close) }
+            if discarded > limits.lingerBytes { finish(.close) }
         case .upgraded:
             input.append(bytes)
         case .closed:

@@ -270,9 +270,19 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
         }
     }
 
-    /// The socket broke: the machine knows what that means for the exchange.
+    /// The socket broke: the machine knows what that means for the exchange. What the server said
+    /// before is read first: who does not want the whole of a request answers and closes, and the
+    /// answer waits in the kernel while our writing fails.
     private func lost() {
         if let error = wire.transport.tlsError { return fail(.tls(error)) }
+        var reads = 0
+        while isActive, wire.machine.wantsBytes, reads < Self.readsPerTurn,
+            case .bytes = wire.receive(now: loop.now())
+        {
+            reads += 1
+            perform()
+        }
+        guard phase != .over else { return }
         wire.machine.receiveEnd(now: loop.now())
         perform()
         if phase != .over { fail(.closed) }

@@ -193,7 +193,7 @@ struct ServerMachineTests {
         chunked.receive(chunk)
         #expect(chunked.happened() == ["shutdown"])
         // And what lingers is bounded too.
-        for _ in 0..<5 { chunked.receive(chunk) }
+        for _ in 0..<65 { chunked.receive(chunk) }
         #expect(chunked.happened() == ["close"])
     }
 
