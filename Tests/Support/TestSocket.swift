@@ -61,14 +61,9 @@ public final class TestSocket: MessageReceiver {
         onLoop { $0.close(.normal, reason: "") }
     }
 
-    /// Sends a command and does not wait.
+    /// Sends a command and does not wait; its answer, if there is one, is kept from the events.
     public func post(_ command: String, _ data: JSONValue = [:], subgroup: String? = nil) {
-        var object: JSONObject = ["command": .string(command), "data": data]
-        if let subgroup { object["subgroup"] = .string(subgroup) }
-        var out = ByteWriter()
-        out.append(json: .object(object))
-        let bytes = out.array()
-        onLoop { $0.send(text: bytes) }
+        _ = dispatch(command, data, subgroup)
     }
 
     /// Sends a command and returns the whole of its answer.
@@ -76,18 +71,7 @@ public final class TestSocket: MessageReceiver {
         _ command: String, _ data: JSONValue = [:], subgroup: String? = nil,
         within deadline: Duration = .seconds(10)
     ) async throws -> JSONValue {
-        let number = state.withLock { state in
-            state.last += 1
-            return state.last
-        }
-        var object: JSONObject = [
-            "state": .integer(number), "command": .string(command), "data": data,
-        ]
-        if let subgroup { object["subgroup"] = .string(subgroup) }
-        var out = ByteWriter()
-        out.append(json: .object(object))
-        let bytes = out.array()
-        onLoop { $0.send(text: bytes) }
+        let number = dispatch(command, data, subgroup)
         return try await Eventually.get("the answer to \(command)", within: deadline) { status in
             status.text = summary
             if let answer = state.withLock({ $0.answers.removeValue(forKey: number) }) {
@@ -144,6 +128,22 @@ public final class TestSocket: MessageReceiver {
             status.text = summary
             return closeCode
         }
+    }
+
+    private func dispatch(_ command: String, _ data: JSONValue, _ subgroup: String?) -> Int64 {
+        let number = state.withLock { state in
+            state.last += 1
+            return state.last
+        }
+        var object: JSONObject = [
+            "state": .integer(number), "command": .string(command), "data": data,
+        ]
+        if let subgroup { object["subgroup"] = .string(subgroup) }
+        var out = ByteWriter()
+        out.append(json: .object(object))
+        let bytes = out.array()
+        onLoop { $0.send(text: bytes) }
+        return number
     }
 
     private var summary: String {

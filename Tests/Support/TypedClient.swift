@@ -48,6 +48,12 @@ public struct Refusal: Error, CustomStringConvertible {
     /// What came.
     public let answer: Answer
 
+    /// That, with that answer.
+    public init(request: String, answer: Answer) {
+        self.request = request
+        self.answer = answer
+    }
+
     /// Both.
     public var description: String { "\(request) → \(answer)" }
     /// The error's number.

@@ -1,0 +1,184 @@
+import API
+import Base
+import Domain
+import HTTP
+import Net
+import Support
+import Testing
+
+/// What every answer has: envelope, fields, conditions, methods.
+@Suite struct SurfaceTests {
+    @Test func `every answer has the fields of the node and an envelope`() async throws {
+        let node = try await Shared.plain.get()
+        for target in [
+            "/api/time", "/api/server", "/api/users?limit=1", "/api/nothing", "/api/users/@me",
+        ] {
+            let answer = try await node.client.send(.get, target)
+            #expect(answer["AVR-Gateway"] == "false \(node.address)", "\(target)")
+            #expect(answer["X-Content-Type-Options"] == "nosniff")
+            #expect(answer["Referrer-Policy"] == "no-referrer")
+            #expect(answer["Access-Control-Allow-Origin"] == "*")
+            #expect(answer["Access-Control-Allow-Credentials"] == nil)
+            #expect(answer["Access-Control-Expose-Headers"]?.contains("AVR-Gateway") == true)
+            #expect(answer["Content-Type"] == "application/json")
+            #expect(answer.json?["request"] == .string(target), "\(answer)")
+            #expect(answer.json?["time"]?.integerValue != nil)
+            #expect((answer.data == nil) != (answer.json?["error"] == nil), "\(answer)")
+        }
+    }
+
+    @Test func `a known path with another method says which it has`() async throws {
+        let node = try await Shared.plain.get()
+        let answer = try await node.client.send(.delete, "/api/time")
+        #expect(answer.status == 405 && answer.code == 2, "\(answer)")
+        #expect(answer["Allow"] == "GET, HEAD, OPTIONS")
+        for row in AllEndpoints.all {
+            let options = try await node.client.send(.options, row.unknownTarget)
+            #expect(options.status == 204, "\(row.name): \(options)")
+            #expect(options["Allow"]?.contains("\(row.method.name)") == true, "\(row.name)")
+        }
+    }
+
+    @Test func `HEAD is GET without a body`() async throws {
+        let node = try await Shared.plain.get()
+        for target in ["/api/time", "/api/server", "/api/users?limit=1", "/.well-known/avr"] {
+            let (head, get) = (
+                try await node.client.send(.head, target), try await node.client.send(.get, target)
+            )
+            #expect(head.status == get.status && head.body.isEmpty, "\(target)")
+            #expect(head["Content-Type"] == get["Content-Type"])
+            #expect(head["Content-Length"] == "\(get.body.count)", "\(target)")
+        }
+    }
+
+    @Test func `what comes later answers 28, and is in no document`() async throws {
+        let node = try await Shared.plain.get()
+        let document = try await node.client.send(.get, "/api/openapi.json")
+        let paths = document.json?["paths"]?.objectValue
+        #expect(paths?.isEmpty == false)
+        for (method, template) in AllEndpoints.later {
+            let parts = template.split(separator: "/").map { $0.hasPrefix(":") ? "x" : String($0) }
+            let answer = try await node.client.send(method, "/" + parts.joined(separator: "/"))
+            #expect(answer.status == 501 && answer.code == 28, "\(method) \(template): \(answer)")
+            let shown = template.split(separator: "/").map {
+                $0.hasPrefix(":") ? "{\($0.dropFirst())}" : String($0)
+            }.joined(separator: "/")
+            let entry = paths?["/" + shown]?["\(method.name)".lowercased()]
+            #expect(entry == nil, "\(method.name) \(template) is in the document")
+        }
+    }
+
+    @Test func `a tag spares the body, and guards an update`() async throws {
+        let node = try await Shared.plain.get()
+        let user = try await node.user()
+        let world = try await user.client.call(WorldAPI.create, body: ["title": "tagged"])
+        let target = "/api/worlds/\(world.id)"
+        let first = try await node.client.send(.get, target)
+        let tag = try #require(first["ETag"])
+        let same = try await node.client.send(.get, target, fields: [("If-None-Match", tag)])
+        #expect(same.status == 304 && same.body.isEmpty, "\(same)")
+        let mine = try await user.client.send(
+            .post, target, ["title": "changed"], fields: [("If-Match", tag)])
+        #expect(mine.status == 200, "\(mine)")
+        let late = try await user.client.send(
+            .post, target, ["title": "changed twice"], fields: [("If-Match", tag)])
+        #expect(late.status == 412 && late.code == 53, "\(late)")
+        let now = try await node.client.send(.get, target, fields: [("If-None-Match", tag)])
+        #expect(now.status == 200 && now.data?["title"] == "changed", "\(now)")
+    }
+
+    @Test func `a credential makes an answer private`() async throws {
+        let node = try await Shared.plain.get()
+        let user = try await node.user()
+        let answer = try await user.client.send(.get, "/api/users/@me")
+        #expect(answer["Cache-Control"]?.contains("private") == true, "\(answer.fields)")
+        #expect(answer["Vary"]?.contains("Authorization") == true)
+    }
+
+    /// The old way works, is told to be old, and leaves no trace: not in `request`, not in a log.
+    @Test func `a credential in the query works, and is seen nowhere`() async throws {
+        let node = try await Shared.plain.get()
+        let user = try await node.user()
+        let good = try await node.client.send(
+            .get, "/api/users/@me?a=1&authuser=\(user.token)&b=2")
+        #expect(good.status == 200, "\(good)")
+        #expect(good["Deprecation"] == "true")
+        #expect(good.json?["request"] == "/api/users/@me?a=1&b=2", "\(good)")
+        for target in [
+            "/api/users/@me?authserver=\(user.token)", "/api/nothing?authuser=\(user.token)",
+            "/api/services?integrityuser=\(user.token)", "/api/ws?token=\(user.token)",
+            "/api/auth/login?%61uthuser=\(user.token)",
+            "/api/worlds/\(EndpointFacts.unknown("w"))?authuser=\(user.token)",
+        ] {
+            let answer = try await node.client.send(.get, target)
+            #expect(!answer.text.contains(user.token), "\(target): \(answer)")
+        }
+        _ = try await node.client.send(.delete, "/api/time?authuser=\(user.token)")
+        try await user.client.data(.get, "/api/users/@me")
+        #expect(!node.logs.contains(user.token))
+        #expect(!node.logs.contains(user.password))
+    }
+
+    @Test func `lists are walked page by page, each item once`() async throws {
+        let node = try await Shared.plain.get()
+        let user = try await node.user()
+        var made: Set<String> = []
+        for number in 0..<5 {
+            made.insert(
+                "\(try await user.client.call(WorldAPI.create, body: ["title": .string("page \(number)")]).id)"
+            )
+        }
+        var seen: [String] = []
+        var after = ""
+        repeat {
+            let page = try await node.client.data(
+                .get, "/api/worlds?limit=2&owner=\(user.reference)\(after)")
+            #expect(page["total"] == 5, "\(page)")
+            seen += (page["items"]?.arrayValue ?? []).compactMap { $0["id"]?.stringValue }
+            after = page["next"]?.stringValue.map { "&after=\($0)" } ?? ""
+        } while !after.isEmpty && seen.count < 10
+        #expect(seen.count == 5 && Set(seen) == made, "\(seen)")
+    }
+
+    @Test func `a user changes themself and nobody else, and goes with all they own`() async throws
+    {
+        let node = try await Shared.plain.get()
+        let (user, other) = (try await node.user(), try await node.user())
+        let changed = try await user.client.data(
+            .post, "/api/users/@me", ["displayname": "Somebody", "description": "a person"])
+        #expect(changed["displayname"] == "Somebody" && changed["display"] == "Somebody")
+        let cleared = try await user.client.data(
+            .post, "/api/users/@me", ["description": nil])
+        #expect(cleared["description"] == .null, "\(cleared)")
+        let foreign = try await other.client.send(
+            .post, "/api/users/\(user.id)", ["displayname": "Nobody"])
+        #expect(foreign.status == 403 && foreign.code == 12, "\(foreign)")
+        let theirs = try await other.client.send(.delete, "/api/users/\(user.id)")
+        #expect(theirs.status == 403 && theirs.code == 19, "\(theirs)")
+        let tags = try await user.client.send(.post, "/api/users/@me", ["tags": ["avr:admin"]])
+        #expect(tags.status == 403, "\(tags)")
+        let world = try await user.client.call(WorldAPI.create, body: ["title": "mine"])
+        try await user.client.data(.post, "/api/users/@me/home", ["world": .string("\(world.id)")])
+        let home = try await user.client.data(.get, "/api/users/@me/home")
+        #expect(home["id"] == .string("\(world.id)") && home["fallback"] == false, "\(home)")
+        let gone = try await user.client.send(
+            .delete, "/api/users/@me", ["password": .string(user.password)])
+        #expect(gone.status == 200, "\(gone)")
+        #expect(try await node.client.send(.get, "/api/users/\(user.id)").code == 17)
+        #expect(try await node.client.send(.get, "/api/worlds/\(world.id)").code == 25)
+        #expect(try await user.client.send(.get, "/api/users/@me").code == 3)
+    }
+
+    @Test func `the node says who it is`() async throws {
+        let node = try await Shared.plain.get()
+        let server = try await node.client.call(ServerAPI.fetch)
+        #expect("\(server.address)" == node.address)
+        #expect(server.gateway.field == "false \(node.address)")
+        let known = try await node.client.send(.get, "/.well-known/avr")
+        #expect(known.json?["address"] == .string(node.address))
+        #expect(known.json?["data"] == nil, "it has no envelope")
+        #expect(known["Cache-Control"]?.contains("max-age") == true)
+        let socket = try await node.client.send(.get, "/api/ws")
+        #expect(socket.status == 400 && socket.code == 56, "\(socket)")
+    }
+}
