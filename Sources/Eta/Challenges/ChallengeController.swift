@@ -25,8 +25,6 @@ struct ChallengeController: Sendable {
         pushes = registry.pushes
     }
 
-    // MARK: For nodes and administrators
-
     func list(
         _ path: ChallengeAPI.ListPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> [Challenge] {
@@ -71,8 +69,6 @@ struct ChallengeController: Sendable {
         guard caller.isAdministrator else { throw APIError(.userDontHavePermission) }
         return nil
     }
-
-    // MARK: For Reil
 
     func open(
         _ path: RegistryAPI.ChallengesPath, _ body: ChallengeAPI.Opening, _ context: RequestContext

@@ -44,8 +44,6 @@ public struct InstanceKeeper: LinkObserver {
         for instance in outcome.ended { pushes.announce(.instanceDeleted(instance)) }
     }
 
-    // MARK: Seats
-
     /// Takes seats away; `type` is what their players are told, nil when they know.
     func vacate(
         _ seats: [PlayerRow], _ type: LeaveType?, at now: Timestamp,
@@ -91,8 +89,6 @@ public struct InstanceKeeper: LinkObserver {
         outcome.ended += ended
         return outcome
     }
-
-    // MARK: What the link tells
 
     /// Every instance that somebody runs.
     public func hostings() throws(APIError) -> [Hosting] {
@@ -160,8 +156,6 @@ public struct InstanceKeeper: LinkObserver {
             tell(outcome)
         }
     }
-
-    // MARK: The timer
 
     /// Ends instances that nobody has been in for too long.
     public func endEmpty() async throws(APIError) {

@@ -14,7 +14,7 @@ struct SeatController: Sendable {
     let keeper: InstanceKeeper
     let placer: InstancePlacer
 
-    /// How many players one user may have in one instance, `socket.md` §4.
+    /// How many players one user may have in one instance, docs/client/socket.md §4.
     private static let playersOfUser = 4
 
     init(_ registry: Registry) {
@@ -87,8 +87,6 @@ struct SeatController: Sendable {
         keeper.tell(outcome)
         return Nothing()
     }
-
-    // MARK: Parts
 
     /// What the player is by itself.
     private func kind(asked: String?, _ caller: Caller) throws(APIError) -> PlayerRole {

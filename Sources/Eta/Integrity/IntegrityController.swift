@@ -24,8 +24,6 @@ struct IntegrityController: Sendable {
         pushes = registry.pushes
     }
 
-    // MARK: For users, visitors, nodes and administrators
-
     func list(
         _ path: IntegrityAPI.ListPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> [Integrity] {
@@ -94,8 +92,6 @@ struct IntegrityController: Sendable {
         case .nobody, .ins, .gateway: false
         }
     }
-
-    // MARK: For Reil
 
     func issue(
         _ path: RegistryAPI.IncomingPath, _ body: RegistryAPI.IncomingGrant,

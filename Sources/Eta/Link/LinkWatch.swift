@@ -75,8 +75,6 @@ final class LinkWatch: Component {
         pushes.endAll()
     }
 
-    // MARK: What links say
-
     func welcome(gateways: [Gateway], links: [Gateway]) throws(APIError) -> Welcome {
         let signing = SigningKey(
             seed: Hex.encode(node.keys.signing.seed.reveal()), createdAt: node.createdAt,
@@ -113,8 +111,6 @@ final class LinkWatch: Component {
         ambient.log.warning("reil gone", .text("run", run))
         roster.lost(allOf: run, deadline: deadline)
     }
-
-    // MARK: What follows from it
 
     /// Does what is due.
     func look() async {

@@ -135,7 +135,7 @@ enum CredentialFinder {
                 switch name {
                 case "authuser", "integrityuser": .user
                 case "authserver": .server
-                default: nil
+                case _: nil
                 }
             found.shown = (Array(value.utf8)[...], marker)
         }

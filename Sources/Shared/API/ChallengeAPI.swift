@@ -2,7 +2,7 @@ import Base
 import Domain
 import HTTP
 
-/// How a node becomes known to another, `federation.md` §4.
+/// How a node becomes known to another, docs/federation §4.
 public enum ChallengeAPI {
     /// `/api/challenges`
     public struct ListPath: FixedPath {

@@ -2,7 +2,7 @@ import Base
 import Domain
 import HTTP
 
-/// How a user is known on a node that is not their home, `federation.md` §7.
+/// How a user is known on a node that is not their home, docs/federation §7.
 public enum IntegrityAPI {
     /// `/api/integrity`
     public struct ListPath: FixedPath {

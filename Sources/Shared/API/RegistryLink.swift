@@ -223,7 +223,7 @@ public struct SeatReport: Codable, Sendable {
     }
 }
 
-/// Why a player left, `socket.md` §3.
+/// Why a player left, docs/client/socket.md §3.
 public enum LeaveType: Int, Codable, Sendable, CaseIterable {
     case kicked = 0
     case banned = 2

@@ -41,7 +41,7 @@ public struct RequestContext: Sendable {
         }
     }
 
-    /// Refuses an update when `If-Match` names another state than `current`, `http.md` §1.
+    /// Refuses an update when `If-Match` names another state than `current`, docs/client/http.md §1.
     ///
     /// - Throws: 53 when the object has changed since.
     public func requireMatch(_ current: some Encodable) throws(APIError) {

@@ -159,7 +159,7 @@ public struct ID<Kind: IDKind>: TextScalar, Comparable {
             case 0: guard byte == UInt8(ascii: Kind.prefix) else { return nil }
             case 1: guard byte == UInt8(ascii: "_") else { return nil }
             case 10, 15, 20, 25: guard byte == UInt8(ascii: "-") else { return nil }
-            default:
+            case _:
                 // Upper case would be a second spelling.
                 guard byte < UInt8(ascii: "A") || byte >= UInt8(ascii: "a"),
                     let digit = Hex.value(byte)

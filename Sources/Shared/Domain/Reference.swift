@@ -132,7 +132,7 @@ public struct UserSelector: TextScalar {
         case "@me": self.init(name: .me, server: nil)
         case "@server", "@root": self.init(name: .server, server: nil)
         case "@admin": self.init(name: .admin, server: nil)
-        default:
+        case _:
             let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
             var server: ServerAddress?
             if parts.count == 2 {

@@ -191,7 +191,7 @@ public enum CredentialForm: Sendable, Hashable, CaseIterable {
             case UInt8(ascii: "i"): return .integrity
             case UInt8(ascii: "n"): return .ins
             case UInt8(ascii: "v"): return .service
-            default: return nil
+            case _: return nil
             }
         }
         var dots = 0

@@ -165,7 +165,7 @@ struct HeadScanner {
         case (17, 0x656E_636F_6469_6E67) where spells(span, name, .transferEncoding):
             marks.coding = slot
             marks.codings += 1
-        default:
+        case _:
             break
         }
     }
@@ -198,7 +198,7 @@ struct HeadScanner {
             // Its last eight characters; whoever else ends so asks for nothing worse than this.
             case (10, 0x6570_2D61_6C69_7665): marks.keepAlive = true
             case (7, 0x75_7067_7261_6465): marks.upgrade = true
-            default: break
+            case _: break
             }
         }
     }

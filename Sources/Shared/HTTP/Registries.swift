@@ -137,7 +137,7 @@ public struct Status: Sendable, Hashable {
         case 504: "Gateway Timeout"
         case 505: "HTTP Version Not Supported"
         case 507: "Insufficient Storage"
-        default: ""
+        case _: ""
         }
     }
 }

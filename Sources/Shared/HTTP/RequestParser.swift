@@ -121,7 +121,7 @@ struct RequestParser {
         case UInt8(ascii: "1"): return 1
         case UInt8(ascii: "0"): return 0
         case let digit where Octet.isDigit(digit): throw .version
-        default: throw .badRequestLine
+        case _: throw .badRequestLine
         }
     }
 

@@ -108,7 +108,7 @@ public enum System {
         case ...0: return .connection(result, SocketAddress(raw))
         case EAGAIN: return .none
         case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .failed(SystemError(-result, "accept4"))
-        default:
+        case _:
             // accept(2): errors of the network that came with the connection are reported here.
             _ = checked(-result)
             return .gone

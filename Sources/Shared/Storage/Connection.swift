@@ -223,7 +223,7 @@ import Glibc
         where unsafe [ENOSPC, EDQUOT, EFBIG].contains(sqlite3_system_errno(handle)):
             return .diskFull
         case SQLITE_BUSY: return .busy
-        default: return .failed(code: extended, message: message, sql: sql)
+        case _: return .failed(code: extended, message: message, sql: sql)
         }
     }
 }

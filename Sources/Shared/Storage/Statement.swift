@@ -101,7 +101,7 @@ import CSQLite
             let start = unsafe sqlite3_column_blob(pointer, column)
             let count = unsafe Int(sqlite3_column_bytes(pointer, column))
             return .blob(unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count)))
-        default: return .null
+        case _: return .null
         }
     }
 

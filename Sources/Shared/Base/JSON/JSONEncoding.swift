@@ -68,7 +68,7 @@ final class EncodingState {
         case let number as Int32 where T.self == Int32.self: out.append(decimal: number)
         case let number as Int16 where T.self == Int16.self: out.append(decimal: number)
         case let number as Int8 where T.self == Int8.self: out.append(decimal: number)
-        default:
+        case _:
             let (start, outer) = (out.count, depth)
             try value.encode(to: StreamEncoder(state: self, depth: outer))
             close(to: outer)

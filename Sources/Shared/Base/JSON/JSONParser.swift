@@ -48,7 +48,7 @@ private struct JSONCursor {
         case UInt8(ascii: "f"): return try word("false", .boolean(false), span)
         case UInt8(ascii: "n"): return try word("null", .null, span)
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number(span)
-        default: throw fault(.unexpectedByte)
+        case _: throw fault(.unexpectedByte)
         }
     }
 
@@ -56,7 +56,7 @@ private struct JSONCursor {
         while offset < span.count {
             switch span[offset] {
             case 0x20, 0x0A, 0x0D, 0x09: offset += 1
-            default: return
+            case _: return
             }
         }
     }
@@ -101,7 +101,7 @@ private struct JSONCursor {
             case UInt8(ascii: "]"):
                 offset += 1
                 return items
-            default: throw fault(.unexpectedByte)
+            case _: throw fault(.unexpectedByte)
             }
         }
     }
@@ -138,7 +138,7 @@ private struct JSONCursor {
             case UInt8(ascii: "}"):
                 offset += 1
                 return JSONObject(unique: members)
-            default: throw fault(.unexpectedByte)
+            case _: throw fault(.unexpectedByte)
             }
         }
     }
@@ -223,7 +223,7 @@ private struct JSONCursor {
                 throw JSONError(offset: start, reason: .badEscape)
             }
             all.append(contentsOf: scalar.utf8)
-        default: throw JSONError(offset: start, reason: .badEscape)
+        case _: throw JSONError(offset: start, reason: .badEscape)
         }
     }
 

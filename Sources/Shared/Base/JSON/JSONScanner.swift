@@ -65,7 +65,7 @@ public struct JSONScanner {
         while offset < end {
             switch bytes[offset] {
             case 0x20, 0x0A, 0x0D, 0x09: offset += 1
-            default: return
+            case _: return
             }
         }
     }
@@ -102,7 +102,7 @@ public struct JSONScanner {
             case UInt8(ascii: "}"):
                 offset += 1
                 return
-            default: throw fault(.unexpectedByte)
+            case _: throw fault(.unexpectedByte)
             }
         }
     }
@@ -116,7 +116,7 @@ public struct JSONScanner {
         case UInt8(ascii: "f"): try word("false")
         case UInt8(ascii: "n"): try word("null")
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try number()
-        default: throw fault(.unexpectedByte)
+        case _: throw fault(.unexpectedByte)
         }
     }
 
@@ -134,7 +134,7 @@ public struct JSONScanner {
             case UInt8(ascii: "]"):
                 offset += 1
                 return
-            default: throw fault(.unexpectedByte)
+            case _: throw fault(.unexpectedByte)
             }
         }
     }
@@ -174,7 +174,7 @@ public struct JSONScanner {
                 throw fault(.badEscape)
             }
             offset += 6
-        default: throw fault(.badEscape)
+        case _: throw fault(.badEscape)
         }
     }
 

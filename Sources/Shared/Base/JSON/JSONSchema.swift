@@ -53,7 +53,7 @@ final class SchemaProbe: Decoder, SingleValueDecodingContainer {
             return [
                 "type": "object", "additionalProperties": schema(map.member, within: within),
             ]
-        default: break
+        case _: break
         }
         if let cases = cases(type), let first = cases.first {
             return ["type": first.stringValue == nil ? "integer" : "string", "enum": .array(cases)]
@@ -74,7 +74,7 @@ final class SchemaProbe: Decoder, SingleValueDecodingContainer {
                 switch (item as? any RawRepresentable)?.rawValue {
                 case let text as String: .string(text)
                 case let number as any BinaryInteger: .integer(Int64(clamping: number))
-                default: nil
+                case _: nil
                 }
             }
         }

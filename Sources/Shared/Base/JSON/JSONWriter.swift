@@ -61,7 +61,7 @@ extension ByteWriter {
         case 0x0C: append(UInt8(ascii: "f"))
         case 0x0D: append(UInt8(ascii: "r"))
         case UInt8(ascii: "\""), UInt8(ascii: "\\"): append(byte)
-        default:
+        case _:
             append("u00" as StaticString)
             append(UInt8(ascii: "0") + byte >> 4)
             append(Hex.digit(byte & 15))

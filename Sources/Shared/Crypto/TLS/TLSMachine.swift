@@ -184,7 +184,7 @@ public enum TLSEffect: Sendable, Equatable {
         case SSL_ERROR_ZERO_RETURN:
             isPeerDone = true
             end = .closed
-        default:
+        case _:
             let failure = OpenSSLError.drain("TLS")
             let verdict = unsafe SSL_get_verify_result(ssl)
             switch Int32(truncatingIfNeeded: verdict) {
@@ -192,7 +192,7 @@ public enum TLSEffect: Sendable, Equatable {
                 fail(.violation(reason: failure.reasons.last ?? "no reason given"))
             case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
                 fail(.wrongName(expected: expectedName ?? ""))
-            default:
+            case _:
                 let reason = unsafe X509_verify_cert_error_string(verdict)
                 fail(.untrusted(reason: unsafe reason.map { unsafe String(cString: $0) } ?? ""))
             }

@@ -28,7 +28,7 @@ public struct CloseCode: Sendable, Hashable, CustomStringConvertible {
     public init?(_ rawValue: UInt16) {
         switch rawValue {
         case 1_000...1_003, 1_007...1_014, 3_000...4_999: self.rawValue = rawValue
-        default: return nil
+        case _: return nil
         }
     }
 

@@ -92,7 +92,7 @@ struct UTF8Validator {
                     missing = 3
                     if byte == 0xF0 { low = 0x90 }
                     if byte == 0xF4 { high = 0x8F }
-                default: return false
+                case _: return false
                 }
             } else {
                 guard span[index] >= low, span[index] <= high else { return false }
