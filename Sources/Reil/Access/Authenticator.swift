@@ -110,7 +110,7 @@ enum CredentialFinder {
         /// - Throws: 3 for what is none, 54 for one of another kind than the marker says.
         func credential() throws(APIError) -> (form: CredentialForm, token: [UInt8])? {
             guard let shown else { return nil }
-            guard let form = CredentialForm.detect(shown.token) else {
+            guard let form = CredentialForm.detect(shown.token.span) else {
                 throw APIError(.userNotLogged)
             }
             switch (form, shown.marker) {
@@ -145,11 +145,21 @@ enum CredentialFinder {
     fileprivate enum Marker { case user, server }
 
     private static func marker(of head: RequestHead) -> Marker? {
-        guard let agent = head.text(.userAgent) else { return nil }
-        if agent.contains("AVR(User)") { return .user }
-        if agent.contains("AVR(Server)") { return .server }
+        guard let agent = head.field(.userAgent) else { return nil }
+        // Nearly every agent has no parenthesis behind `AVR`: one look at each byte.
+        var index = agent.startIndex
+        while index + 9 <= agent.endIndex {
+            if agent[index] == UInt8(ascii: "A") {
+                if agent[index...].starts(with: userMarker) { return .user }
+                if agent[index...].starts(with: serverMarker) { return .server }
+            }
+            index += 1
+        }
         return nil
     }
+
+    private static let userMarker = Array("AVR(User)".utf8)
+    private static let serverMarker = Array("AVR(Server)".utf8)
 
     /// The value without `Bearer `, which older clients leave out.
     private static func strip(_ field: ArraySlice<UInt8>) -> ArraySlice<UInt8> {

@@ -9,7 +9,8 @@ import HTTP
 /// Private worlds are never here, so that who may see what is decided in one place, by Eta.
 final class HotWorlds: RegistryObserver {
     private struct State {
-        var worlds: [WorldID: Encoded<World>] = [:]
+        /// By the one spelling of their id, which is what a path holds.
+        var worlds: [String: Encoded<World>] = [:]
         /// Rises with each change: an answer that was asked for before one is not kept.
         var changes: UInt64 = 0
     }
@@ -20,7 +21,7 @@ final class HotWorlds: RegistryObserver {
     private let state = Lock(State())
 
     /// The world, if it is here.
-    func find(_ id: WorldID) -> Encoded<World>? { state.withLock { $0.worlds[id] } }
+    func find(_ id: String) -> Encoded<World>? { state.withLock { $0.worlds[id] } }
 
     /// The number that goes with an answer asked for from here on.
     var changes: UInt64 { state.withLock { $0.changes } }
@@ -31,7 +32,7 @@ final class HotWorlds: RegistryObserver {
         state.withLock { state in
             guard state.changes == changes else { return }
             if state.worlds.count >= Self.limit { state.worlds = [:] }
-            state.worlds[world.id] = encoded
+            state.worlds[world.id.text] = encoded
         }
     }
 
@@ -39,8 +40,8 @@ final class HotWorlds: RegistryObserver {
 
     func received(_ push: RegistryPush) {
         switch push {
-        case .changed(.world(let world)): forget { $0[world.id] = nil }
-        case .changed(.worldDeleted(let id)): forget { $0[id] = nil }
+        case .changed(.world(let world)): forget { $0[world.id.text] = nil }
+        case .changed(.worldDeleted(let id)): forget { $0[id.text] = nil }
         // The worlds of a user go with the user.
         case .changed(.userDeleted): forget { $0 = [:] }
         case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .endAbroad, .reils,
@@ -51,7 +52,7 @@ final class HotWorlds: RegistryObserver {
 
     func etaLost() {}
 
-    private func forget(_ body: (inout [WorldID: Encoded<World>]) -> Void) {
+    private func forget(_ body: (inout [String: Encoded<World>]) -> Void) {
         state.withLock { state in
             state.changes += 1
             body(&state.worlds)
@@ -66,10 +67,10 @@ struct HotWorldEndpoint: BoundEndpoint {
     let worlds: HotWorlds
 
     func answer(_ exchange: Exchange) async throws(APIError) -> Response {
-        guard let world = WorldReference(exchange.captures[0]), world.version == nil,
-            world.server == nil, exchange.query.isEmpty
-        else { return try await relay.answer(exchange) }
-        if let known = worlds.find(world.id) { return Answers.success(exchange, facts, known) }
+        let text = exchange.captures[0]
+        guard exchange.query.isEmpty else { return try await relay.answer(exchange) }
+        if let known = worlds.find(text) { return Answers.success(exchange, facts, known) }
+        guard let world = WorldID(text) else { return try await relay.answer(exchange) }
         let changes = worlds.changes
         let found = try await relay.eta.call(
             WorldAPI.fetch, NoBody(), captures: [world.text], as: exchange.passage.caller,

@@ -191,8 +191,8 @@ private struct Place {
         var captures = exchange.captures
         if facts.template == ServerAPI.ServerAtPath.template {
             inID = ServerAddress(captures[0])
-        } else if let text = captures.first, text.first != "@",
-            let at = text.firstIndex(of: "@"),
+        } else if let text = captures.first, text.utf8.first != UInt8(ascii: "@"),
+            let at = text.utf8.firstIndex(of: UInt8(ascii: "@")),
             let server = ServerAddress(String(text[text.index(after: at)...]))
         {
             inID = server

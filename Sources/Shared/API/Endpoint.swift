@@ -131,8 +131,8 @@ public struct Endpoint<Path: EndpointPath, Body: Decodable & Sendable, Output: S
     public let facts: EndpointFacts
 }
 
-/// What is said of an endpoint apart from its types.
-public struct EndpointFacts: Sendable {
+/// What is said of an endpoint apart from its types. A class, since every request carries it.
+public final class EndpointFacts: Sendable {
     /// The method.
     public let method: Method
     /// The path with `:name` where a capture stands.
@@ -165,6 +165,42 @@ public struct EndpointFacts: Sendable {
     public let output: JSONValue?
     /// The parameters of path and query.
     public let parameters: [Parameter]
+
+    init(
+        method: Method,
+        template: String,
+        access: Access,
+        servedBy: ServedBy,
+        invalid: ErrorCode,
+        errors: [ErrorCode],
+        rate: RateClass,
+        credentials: CredentialUse,
+        created: Bool,
+        holdsToken: Bool,
+        volatile: Bool,
+        readsAbroad: Bool,
+        summary: String,
+        body: BodyDescription,
+        output: JSONValue?,
+        parameters: [Parameter]
+    ) {
+        self.method = method
+        self.template = template
+        self.access = access
+        self.servedBy = servedBy
+        self.invalid = invalid
+        self.errors = errors
+        self.rate = rate
+        self.credentials = credentials
+        self.created = created
+        self.holdsToken = holdsToken
+        self.volatile = volatile
+        self.readsAbroad = readsAbroad
+        self.summary = summary
+        self.body = body
+        self.output = output
+        self.parameters = parameters
+    }
 
     /// The path with `captures` where the template has names, escaped: for who calls the endpoint.
     public func target(_ captures: [String]) -> String {

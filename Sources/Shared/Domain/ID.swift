@@ -147,31 +147,16 @@ public struct ID<Kind: IDKind>: TextScalar, Comparable {
     }
 
     /// Reads the one spelling.
-    public init?(_ text: String) { self.init(utf8: text.utf8) }
+    public init?(_ text: String) {
+        guard let words = UUIDText.read(text.utf8.span, after: Kind.prefix) else { return nil }
+        self.init(high: words.high, low: words.low)
+    }
 
     /// Reads the one spelling from bytes, such as a part of a path.
     public init?(utf8 text: some Collection<UInt8>) {
-        guard text.count == 38 else { return nil }
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for (place, byte) in text.enumerated() {
-            switch place {
-            case 0: guard byte == UInt8(ascii: Kind.prefix) else { return nil }
-            case 1: guard byte == UInt8(ascii: "_") else { return nil }
-            case 10, 15, 20, 25: guard byte == UInt8(ascii: "-") else { return nil }
-            case _:
-                // Upper case would be a second spelling.
-                guard byte < UInt8(ascii: "A") || byte >= UInt8(ascii: "a"),
-                    let digit = Hex.value(byte)
-                else { return nil }
-                if place < 20 {
-                    high = high << 4 | UInt64(digit)
-                } else {
-                    low = low << 4 | UInt64(digit)
-                }
-            }
-        }
-        self.init(high: high, low: low)
+        let bytes = Array(text)
+        guard let words = UUIDText.read(bytes.span, after: Kind.prefix) else { return nil }
+        self.init(high: words.high, low: words.low)
     }
 
     /// The one spelling.
@@ -199,5 +184,35 @@ public struct ID<Kind: IDKind>: TextScalar, Comparable {
             pattern: "^\(Kind.prefix)_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
             expectation: "the id of \(Kind.noun): \(Kind.prefix)_ and a UUID in lower case",
             sample: "\(Kind.prefix)_01890a5d-ac96-774b-bcce-b302099a8057")
+    }
+}
+
+/// The reading of an id, apart from the type: a generic function would cost each caller its
+/// specialisation.
+private enum UUIDText {
+    static func read(
+        _ text: Span<UInt8>, after prefix: Unicode.Scalar
+    ) -> (high: UInt64, low: UInt64)? {
+        guard text.count == 38, text[0] == UInt8(ascii: prefix), text[1] == UInt8(ascii: "_")
+        else { return nil }
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        for place in 2..<38 {
+            let byte = text[place]
+            if place == 10 || place == 15 || place == 20 || place == 25 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            // Upper case would be a second spelling.
+            guard byte < UInt8(ascii: "A") || byte >= UInt8(ascii: "a"),
+                let digit = Hex.value(byte)
+            else { return nil }
+            if place < 20 {
+                high = high << 4 | UInt64(digit)
+            } else {
+                low = low << 4 | UInt64(digit)
+            }
+        }
+        return (high, low)
     }
 }

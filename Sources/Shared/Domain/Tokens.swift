@@ -174,19 +174,24 @@ public enum CredentialForm: Sendable, Hashable, CaseIterable {
     /// Longer than any access token that Eta makes.
     private static let longestAccessToken = 4096
 
+    /// The form of `bytes`; nil when it is none of a node's.
+    public static func detect(_ bytes: some Collection<UInt8>) -> CredentialForm? {
+        detect(Array(bytes).span)
+    }
+
     /// The form of `bytes`; nil when it is none of a node's. It allocates nothing: it runs for
     /// every request, before anything is believed.
-    public static func detect(_ bytes: some Collection<UInt8>) -> CredentialForm? {
+    public static func detect(_ bytes: Span<UInt8>) -> CredentialForm? {
         guard bytes.count <= longestAccessToken else { return nil }
-        if bytes.count == 49, bytes.starts(with: "avr_".utf8) {
-            let kind = bytes.index(bytes.startIndex, offsetBy: 4)
-            let bar = bytes.index(after: kind)
-            let rest = bytes[bytes.index(after: bar)...]
+        let base64URL = base64URL
+        if bytes.count == 49, bytes[0] == UInt8(ascii: "a"), bytes[1] == UInt8(ascii: "v"),
+            bytes[2] == UInt8(ascii: "r"), bytes[3] == UInt8(ascii: "_")
+        {
+            guard bytes[5] == UInt8(ascii: "_") else { return nil }
+            for index in 6..<49 where !base64URL.contains(bytes[index]) { return nil }
             // 43 characters are 258 bits: the last two must be zero to be the one spelling.
-            guard bytes[bar] == UInt8(ascii: "_"), rest.allSatisfy(base64URL.contains),
-                rest.dropFirst(42).allSatisfy(lastOfFortyThree.contains)
-            else { return nil }
-            switch bytes[kind] {
+            guard lastOfFortyThree.contains(bytes[48]) else { return nil }
+            switch bytes[4] {
             case UInt8(ascii: "s"): return .server
             case UInt8(ascii: "i"): return .integrity
             case UInt8(ascii: "n"): return .ins
@@ -196,7 +201,8 @@ public enum CredentialForm: Sendable, Hashable, CaseIterable {
         }
         var dots = 0
         var length = 0
-        for byte in bytes {
+        for index in 0..<bytes.count {
+            let byte = bytes[index]
             if byte == UInt8(ascii: ".") {
                 guard length > 0 else { return nil }
                 dots += 1
