@@ -116,7 +116,7 @@ public enum CommandLineReader {
         /// Run, or run a subcommand.
         case invoke(Invocation)
         /// Print this and exit 0.
-        case print(String)
+        case show(String)
     }
 
     /// Options that every subcommand has.
@@ -199,7 +199,7 @@ public enum CommandLineReader {
             }
         }
 
-        if help { return .print(Help.text(program, under: path)) }
+        if help { return .show(Help.text(program, under: path)) }
         if let problem { throw problem }
         if subcommand == nil, !path.isEmpty { throw unknownSubcommand(program, path) }
         let file: ConfigFile? =
@@ -207,7 +207,7 @@ public enum CommandLineReader {
         let config = try ConfigReader(
             program.settings, elsewhere: program.elsewhere, flags: flags, environment: environment,
             file: file)
-        if show { return .print(Help.configuration(config)) }
+        if show { return .show(Help.configuration(config)) }
         if let subcommand {
             let needed = subcommand.arguments.filter { !$0.hasPrefix("[") }.count
             guard (needed...subcommand.arguments.count).contains(arguments.count) else {

@@ -145,7 +145,7 @@ public enum ProcessMain {
             let outcome = try CommandLineReader.read(
                 program, arguments, environment: environment ?? readEnvironment())
             guard case .invoke(let invocation) = outcome else {
-                if case .print(let text) = outcome { Stream.output.write(line: text) }
+                if case .show(let text) = outcome { Stream.output.write(line: text) }
                 life.end(0)
             }
             launch = try life.prepare(invocation)

@@ -34,7 +34,7 @@ private func invocation(_ line: String) throws -> Invocation {
 }
 
 private func printed(_ line: String) throws -> String {
-    guard case .print(let text) = try read(line) else { throw ConfigError.usage("ran") }
+    guard case .show(let text) = try read(line) else { throw ConfigError.usage("ran") }
     return text
 }
 
