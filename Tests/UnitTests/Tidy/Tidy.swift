@@ -47,7 +47,7 @@ enum Tidy {
         (".random(", #"\.random\(|\bSystemRandomNumberGenerator\b"#, "RandomSource, from Ambient"),
         ("JSONDecoder", #"\bJSON(Decoder|Encoder|Serialization)\b"#, "JSONCoder"),
         ("Mutex", #"\bMutex\b"#, "Lock"),
-        ("print(", #"(?<![.\w])(print|debugPrint|dump|NSLog)\("#, "the log"),
+        ("print(", #"(?<![.\w])(?<!(case|func) )(print|debugPrint|dump|NSLog)\("#, "the log"),
         ("try!", #"\btry!"#, "a typed error"),
         ("as!", #"\bas!"#, "a type that is known"),
         ("fatalError", #"\bfatalError\("#, "precondition, with the state in its message"),
