@@ -22,13 +22,44 @@ public final class TokenCache: Sendable {
         var owned: [Owner: Set<SHA256Digest>] = [:]
         /// Credentials that nobody knows, and until when not to ask again.
         var unknown: [SHA256Digest: Instant] = [:]
-        /// Rises with each revocation: an answer that was asked for before one is not kept.
+        /// Rises with each revocation: an answer that was asked for before one that concerns it is
+        /// not kept.
         var revocations: UInt64 = 0
+        /// The newest revocations, each at its number.
+        var recent: [Revocation] = []
+        /// What was asked before that number is void.
+        var cleared: UInt64 = 0
+
+        mutating func note(_ revocation: Revocation) {
+            if recent.count < TokenCache.recentLimit {
+                recent.append(revocation)
+            } else {
+                recent[place(of: revocations)] = revocation
+            }
+            revocations += 1
+        }
+
+        /// Whether something since `asked` revokes `entry`, as far as that can be told.
+        func hasRevoked(_ entry: Entry, since asked: UInt64) -> Bool {
+            guard asked >= cleared, revocations - asked <= UInt64(TokenCache.recentLimit) else {
+                return true
+            }
+            return (asked..<revocations).contains { number in
+                TokenCache.concerns(recent[place(of: number)], entry)
+            }
+        }
+
+        private func place(of number: UInt64) -> Int {
+            Int((number - cleared) % UInt64(TokenCache.recentLimit))
+        }
     }
 
     /// Credentials kept; beyond it all are forgotten and asked for again.
     private static let limit = 200_000
     private static let unknownLimit = 20_000
+    /// Revocations remembered for answers that are under way: as many as a flood of logouts brings
+    /// in the time of one question.
+    private static let recentLimit = 4_096
     private static let unknownTime = Duration.seconds(1)
 
     private let state = Lock(State())
@@ -58,10 +89,10 @@ public final class TokenCache: Sendable {
         }
     }
 
-    /// Keeps what Eta said, unless something was revoked since it was asked: false, ask again.
+    /// Keeps what Eta said, unless it was revoked since it was asked: false, ask again.
     public func keep(_ entry: Entry, of digest: SHA256Digest, asked revocations: UInt64) -> Bool {
         state.withLock { state in
-            guard state.revocations == revocations else { return false }
+            if state.hasRevoked(entry, since: revocations) { return false }
             if state.entries.count >= Self.limit {
                 state.entries = [:]
                 state.owned = [:]
@@ -83,26 +114,47 @@ public final class TokenCache: Sendable {
     /// Forgets what `revocation` names.
     public func revoke(_ revocation: Revocation) {
         state.withLock { state in
-            state.revocations += 1
-            switch revocation {
-            case .session(let session): Self.forget(.session(session), &state) { _ in true }
-            case .sessions(let user, let kept):
-                Self.forget(.user(user), &state) { $0.caller.user?.session != kept }
-            case .generation(let session, let generation):
-                Self.forget(.session(session), &state) { ($0.generation ?? 0) <= generation }
-            case .rights(let user), .user(let user):
-                Self.forget(.user(user), &state) { _ in true }
-            case .integrity(let id): Self.forget(.integrity(id), &state) { _ in true }
-            case .server(let address): Self.forget(.server(address), &state) { _ in true }
-            case .ins(let id): Self.forget(.ins(id), &state) { _ in true }
+            state.note(revocation)
+            let owner: Owner =
+                switch revocation {
+                case .session(let session), .generation(let session, _): .session(session)
+                case .sessions(let user, _), .rights(let user), .user(let user): .user(user)
+                case .integrity(let id): .integrity(id)
+                case .server(let address): .server(address)
+                case .ins(let id): .ins(id)
+                }
+            for digest in state.owned[owner] ?? [] {
+                if let entry = state.entries[digest], Self.concerns(revocation, entry) {
+                    Self.forget(digest, &state)
+                }
             }
+        }
+    }
+
+    /// Whether `revocation` ends what `entry` says.
+    private static func concerns(_ revocation: Revocation, _ entry: Entry) -> Bool {
+        let caller = entry.caller
+        return switch revocation {
+        case .session(let session): caller.user?.session == session
+        case .sessions(let user, let kept):
+            caller.isUser(user) && caller.user?.session != kept
+        case .generation(let session, let generation):
+            caller.user?.session == session && (entry.generation ?? 0) <= generation
+        case .rights(let user), .user(let user): caller.isUser(user)
+        case .integrity(let id): caller.visitor?.integrity == id
+        case .server(let address):
+            caller.server == address || caller.visitor?.home == address
+        case .ins(let id): entry.ins == id
         }
     }
 
     /// Forgets everything: Eta was out of reach, and nobody knows what it revoked meanwhile.
     public func clear() {
         state.withLock { state in
+            // Numbers that were given out before are all below it.
             state.revocations += 1
+            state.cleared = state.revocations
+            state.recent = []
             state.entries = [:]
             state.owned = [:]
             state.unknown = [:]
@@ -116,14 +168,6 @@ public final class TokenCache: Sendable {
         case .server(let address): [.server(address)]
         case .ins: entry.ins.map { [.ins($0)] } ?? []
         case .nobody, .gateway: []
-        }
-    }
-
-    private static func forget(
-        _ owner: Owner, _ state: inout State, where isMeant: (Entry) -> Bool
-    ) {
-        for digest in state.owned[owner] ?? [] {
-            if let entry = state.entries[digest], isMeant(entry) { forget(digest, &state) }
         }
     }
 
