@@ -125,7 +125,8 @@ struct MainJob {
 
         let bytes = try await a.client.send(
             .get, "/api/worlds/\(world)/assets/\(asset)/file")
-        #expect(bytes.status == 200 && bytes.body == file, "\(bytes.status)")
+        let isSame = bytes.body == file
+        #expect(bytes.status == 200 && isSame, "\(bytes.status)")
     }
 }
 
@@ -163,11 +164,11 @@ struct MainJob {
                 try await node.start(name)
                 try await node.healthy(within: .seconds(30))
             }
+            try await job.becomesPossible()
             let me = try await job.ada.client.data(.get, "/api/users/@me")
             #expect(me["username"] == .string(job.ada.name), "after \(name): \(me)")
             let worlds = try await job.ada.client.data(.get, "/api/worlds/\(job.world)")
             #expect(worlds["assets"]?.arrayValue?.count == 1, "after \(name): \(worlds)")
-            try await job.becomesPossible()
             try await job.perform()
         }
     }

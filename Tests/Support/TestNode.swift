@@ -244,7 +244,9 @@ public final class TestNode: Sendable {
             "username": .string(name), "password": .string(TestUser.password(name)),
         ]
         if let email { body["email"] = .string(email) }
-        let login = try await client.call(AuthAPI.register, body: .object(body))
+        let login = try await patiently { [body] in
+            try await client.call(AuthAPI.register, body: .object(body))
+        }
         return TestUser(name: name, node: self, login: login)
     }
 
@@ -255,9 +257,25 @@ public final class TestNode: Sendable {
         guard let password = made["password"]?.stringValue else {
             throw NeverCame("eta user add: no password in \(made)")
         }
-        let login = try await client.call(
-            AuthAPI.login, body: ["username": .string(name), "password": .string(password)])
+        let login = try await patiently {
+            try await client.call(
+                AuthAPI.login, body: ["username": .string(name), "password": .string(password)])
+        }
         return TestUser(name: name, node: self, login: login, password: password)
+    }
+
+    /// Again while the node says that it has too much to do (70): many suites at once make it hash
+    /// more passwords than it lets wait.
+    func patiently(_ login: () async throws -> Login) async throws -> Login {
+        try await Eventually.get("a login") { status in
+            do {
+                return try await login()
+            } catch let refusal as Refusal {
+                guard refusal.code == 70 else { throw GaveUp("\(refusal)") }
+                status.text = "\(refusal)"
+                return nil
+            }
+        }
     }
 }
 
@@ -294,8 +312,10 @@ public struct TestUser: Sendable {
 
     /// A login of its own, with a session of its own.
     public func again() async throws -> TestUser {
-        let login = try await node.client.call(
-            AuthAPI.login, body: ["username": .string(name), "password": .string(password)])
+        let login = try await node.patiently {
+            try await node.client.call(
+                AuthAPI.login, body: ["username": .string(name), "password": .string(password)])
+        }
         return TestUser(name: name, node: node, login: login, password: password)
     }
 
