@@ -249,8 +249,12 @@ struct HTTPServerTests {
         let socket = try server.connect()
         socket.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await started.wait()
-        // It runs to its first wait at once, so the loops are told before the request goes on.
+        // It runs to its first wait at once; what each loop was told to do is done when it comes to
+        // what it was told afterwards.
         let drained = Task.immediate { await server.server.drain(deadline: .seconds(5)) }
+        for loop in server.group.loops {
+            await withCheckedContinuation { told in loop.execute { told.resume() } }
+        }
         gate.fire()
         let answer = try #require(await socket.receiveAll())
         #expect(answer.contains("Connection: close"))
