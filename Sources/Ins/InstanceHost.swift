@@ -32,6 +32,8 @@ actor InstanceHost {
         }
     }
 
+    /// From so many members on a room speaks at its ticks alone.
+    private static let fullPace = 32
     /// How long members of a link that broke are kept: Eta gives an Ins up sooner.
     private static let awayLimit = Duration.seconds(3)
     private nonisolated let loop: EventLoop
@@ -162,10 +164,12 @@ actor InstanceHost {
         }
     }
 
-    /// Something waits: a room that was quiet for a tick says it at once, a busy one at its tick.
+    /// Something waits: it is said at once where the room has been quiet, else a little later. How
+    /// much later grows with the members, up to a tick: what a room costs is how often it speaks
+    /// times how many hear it, so a small one may speak more often.
     private func changed(_ room: Room) {
         guard room.timer == nil, room.machine.hasOutput else { return }
-        let due = room.lastFlush + tick
+        let due = room.lastFlush + tick * min(room.members.count, Self.fullPace) / Self.fullPace
         let now = loop.now()
         if now >= due {
             flush(room)

@@ -179,6 +179,7 @@ class Bench:
         self.rounds, self.seconds = rounds, seconds
         self.folder = Path(tempfile.mkdtemp(prefix="reileta-bench-"))
         self.clusters: dict = {}
+        self.started = 0
         self.commands: dict = {}
         self.row = ""
 
@@ -190,7 +191,10 @@ class Bench:
             for other in list(self.clusters):
                 self.end(other)
             everywhere = {"operations.listen": f"{HOST}:0", "loops": 1}
-            shape = Shape(nodes=1, ins=1, testing=True, data=self.folder / name, cores=SERVER_CORE, **more)
+            # A folder of its own each time: what an earlier row left would be in the way of the next.
+            self.started += 1
+            shape = Shape(nodes=1, ins=1, testing=True, data=self.folder / f"{name}-{self.started}", cores=SERVER_CORE,
+                          **more)
             # Users are made by the thousand; nothing that is measured hashes a password.
             shape.settings = {"eta": {**everywhere, "passwords.scrypt_log_n": 10}, "reil": dict(everywhere),
                               "ins": dict(everywhere)}
