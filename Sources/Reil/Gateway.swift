@@ -69,8 +69,8 @@ final class GatewayRole: Component {
             eta: eta, ambient: ambient, insCount: { roster.linkCount })
         router.on(encoded: ServerAPI.fetch, local.server)
         router.on(ServerAPI.fetchAt, local.serverAt)
-        router.on(ServerAPI.time, local.time)
-        router.on(ServerAPI.health, local.health)
+        router.on(atOnce: ServerAPI.time, local.time)
+        router.on(atOnce: ServerAPI.health, local.health)
         router.on(ServerAPI.openAPI, local.openAPI)
         router.on(ServerAPI.socket, sockets.socket)
         if settings.testing {
@@ -83,7 +83,7 @@ final class GatewayRole: Component {
             case (.get, WorldAPI.WorldPath.template):
                 router.bind(HotWorldEndpoint(relay: relay, worlds: worlds))
             case (.get, WorldAPI.FilePath.template) where settings.eta.isLoopback:
-                router.bind(FileEndpoint(relay: relay))
+                router.bind(FileEndpoint(relay: relay, worlds: worlds))
             case (.get, UserAPI.HomePath.template), (.post, UserAPI.HomePath.template):
                 router.bind(HomeEndpoint(relay: relay, reads: peering.reads))
             case _: router.bind(relay)

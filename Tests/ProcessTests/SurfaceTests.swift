@@ -39,6 +39,28 @@ import Testing
         }
     }
 
+    @Test func `metrics tell requests by method, route and status`() async throws {
+        var shape = NodeShape()
+        let operations = FreePort.next()
+        shape.ins = 0
+        shape.reil = [("operations.listen", "127.0.0.1:\(operations)")]
+        let node = try await TestNode.start(shape)
+        for _ in 0..<3 { _ = try await node.client.send(.get, "/api/time") }
+        _ = try await node.client.send(.get, "/api/users/nobody")
+        let watcher = TypedClient(
+            SocketAddress(.v4(0x7F00_0001), port: operations), secure: false,
+            http: TestLoops.client(tls: nil))
+        let answer = try await watcher.send(.get, "/metrics")
+        let lines = String(decoding: answer.body, as: UTF8.self).split(separator: "\n")
+        for line in [
+            #"http_requests_total{method="GET",route="/api/time",status="200"} 3"#,
+            #"http_requests_total{method="GET",route="/api/users/:id",status="404"} 1"#,
+            #"http_request_seconds_count{method="GET",route="/api/time"} 3"#,
+        ] {
+            #expect(lines.contains(line[...]), "\(line)")
+        }
+    }
+
     @Test func `HEAD is GET without a body`() async throws {
         let node = try await Shared.plain.get()
         for target in ["/api/time", "/api/server", "/api/users?limit=1", "/.well-known/avr"] {

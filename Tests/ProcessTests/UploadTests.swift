@@ -81,6 +81,44 @@ import Testing
         #expect(same.status == 304)
     }
 
+    @Test(arguments: [Int64(20_000), 400_000])
+    func `a file that is asked for often is the new one once it is replaced`(
+        size: Int64
+    ) async throws {
+        let node = try await Shared.plain.get()
+        let (user, path) = try await asset(node)
+        for size in [size, size + 1] {
+            let sent = try await user.client.send(
+                .post, path + "/file", bytes: .stream(MadeUpBody(size), length: size),
+                fields: binary)
+            #expect(sent.status == 200, "\(sent)")
+            try await Eventually.holds("the file that was sent last") { status in
+                let file = try await node.client.send(.get, path + "/file")
+                status.text = "\(file.status) \(file.body.count)"
+                return file.body == MadeUpBody.bytes(0..<size)
+            }
+            for (client, scope) in [
+                (node.client, "public"), (user.client, "private"), (node.client, "public"),
+            ] {
+                let file = try await client.send(.get, path + "/file")
+                #expect(file.body.count == Int(size))
+                #expect(file["Cache-Control"]?.hasPrefix(scope) == true, "\(file)")
+                #expect(file["Accept-Ranges"] == "bytes")
+                let part = try await client.send(
+                    .get, path + "/file", fields: [("Range", "bytes=10-19")])
+                #expect(part.body == MadeUpBody.bytes(10..<20), "\(part.status)")
+            }
+        }
+        let world = String(path.split(separator: "/")[2])
+        _ = try await user.client.call(WorldAPI.update, world, body: ["tags": ["avr:private"]])
+        try await Eventually.holds("that nobody has the file of a private world") { status in
+            let file = try await node.client.send(.get, path + "/file")
+            status.text = "\(file)"
+            return file.status == 404 && file.code == 25
+        }
+        #expect(try await user.client.send(.get, path + "/file").status == 200)
+    }
+
     @Test(arguments: [Int64(1), 100_000, 2_999_999])
     func `a broken upload leaves nothing and goes on`(
         cut: Int64

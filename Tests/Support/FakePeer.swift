@@ -77,7 +77,11 @@ public final class FakePeer: Responder {
     }
 
     /// Answers as it was told to.
-    public func respond(to request: Request) async -> Response {
+    public func begin(_ request: Request) -> Beginning {
+        .waits { await self.answer(to: request) }
+    }
+
+    private func answer(to request: Request) async -> Response {
         let method = String(decoding: request.head.methodBytes, as: UTF8.self)
         let path = String(decoding: request.head.path, as: UTF8.self)
         let reply = state.withLock { state in

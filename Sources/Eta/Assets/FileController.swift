@@ -49,7 +49,8 @@ struct FileController: Sendable {
         guard let digest = asset.file, let file = try open(digest) else {
             throw .internalError("file \(hash) of asset \(asset.id) is missing")
         }
-        let isOpen = !world.tags.contains(.private) && context.caller.kind == .nobody
+        let isPublic = !world.tags.contains(.private)
+        let isOpen = isPublic && context.caller.kind == .nobody
         let lifetime = path.hash == nil ? "no-cache" : "max-age=31536000, immutable"
         let fields = Fields(
             (.contentDisposition, "attachment; filename=\"\(Self.name(of: asset))\""),
@@ -61,6 +62,7 @@ struct FileController: Sendable {
             fields.append(.eTag, eTag.text)
             fields.append(.contentType, MediaType.octetStream)
             fields.append(.avrFile, Percent.encode(files.path(of: digest)))
+            if isPublic { fields.append(.avrFilePublic, "true") }
             return Response(status: .ok, fields: fields)
         }
         return try FileResponse.make(

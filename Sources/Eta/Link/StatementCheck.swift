@@ -18,7 +18,7 @@ final class StatementCheck: GateCheck {
         self.clock = clock
     }
 
-    func check(_ passage: inout Passage) async throws(APIError) {
+    func check(_ passage: inout Passage) throws(APIError) -> Bool {
         let head = passage.request.head
         guard let text = head.field(.avrStatement) else {
             throw APIError(.wrongCredential, context: "no statement of a Reil")
@@ -28,6 +28,7 @@ final class StatementCheck: GateCheck {
         if let client = head.text(.avrClient).flatMap({ IPAddress($0) }) {
             passage.client = client
         }
+        return true
     }
 
     func caller(_ text: ArraySlice<UInt8>) throws(APIError) -> Caller {

@@ -21,39 +21,56 @@ public final class Authenticator: GateCheck {
         self.ambient = ambient
     }
 
-    /// Finds out who calls.
+    /// Finds out who calls, where nobody has to be asked.
     ///
     /// - Throws: 3 for a dead credential, 54 for one of another kind than the marker says, 70 while
     ///   Eta cannot be asked.
-    public func check(_ passage: inout Passage) async throws(APIError) {
-        let head = passage.request.head
-        passage.client = ForwardedClient.address(of: passage.request, trusting: proxies)
-        let found = CredentialFinder.find(in: head)
+    public func check(_ passage: inout Passage) throws(APIError) -> Bool {
+        if !proxies.isEmpty {
+            passage.client = ForwardedClient.address(of: passage.request, trusting: proxies)
+        }
+        let found = CredentialFinder.find(in: passage.request.head)
         // Before anything is refused: the refusal repeats the target.
         passage.cleanTarget = found.cleanTarget
         passage.isDeprecated = found.isDeprecated
         guard passage.endpoint.credentials == .checked, let credential = try found.credential()
-        else { return }
+        else { return true }
+        guard case .known(let entry) = try find(SHA256.hash(credential.token)) else { return false }
+        passage.caller = entry.caller
+        return true
+    }
+
+    /// Asks Eta who calls.
+    public func ask(_ passage: inout Passage) async throws(APIError) {
+        let found = CredentialFinder.find(in: passage.request.head)
+        guard let credential = try found.credential() else { return }
         passage.caller = try await resolve(
             credential.form, credential.token, on: passage.request.loop
         ).caller
+    }
+
+    /// What is known of a credential.
+    private func find(_ digest: SHA256Digest) throws(APIError) -> TokenCache.Finding {
+        guard eta.hasLease else {
+            throw .overloaded(context: "a credential cannot be checked without Eta")
+        }
+        let finding = cache.find(digest, at: ambient.clock.timestamp(), now: ambient.clock.now())
+        if case .refused = finding { throw APIError(.userNotLogged) }
+        return finding
     }
 
     /// What a credential says now.
     func resolve(
         _ form: CredentialForm, _ token: [UInt8], on loop: any LoopExecutor
     ) async throws(APIError) -> TokenCache.Entry {
-        guard eta.hasLease else {
-            throw .overloaded(context: "a credential cannot be checked without Eta")
-        }
         let digest = SHA256.hash(token)
         // More than one revocation between question and answer is bad luck; three are a flood.
         for _ in 0..<3 {
-            let time = ambient.clock.timestamp()
-            switch cache.find(digest, at: time, now: ambient.clock.now()) {
+            switch try find(digest) {
             case .known(let entry): return entry
             case .refused: throw APIError(.userNotLogged)
             case .ask(let revocations):
+                let time = ambient.clock.timestamp()
                 let entry = try await ask(form, token, digest, time, on: loop)
                 if cache.keep(entry, of: digest, asked: revocations) { return entry }
             }
@@ -72,6 +89,7 @@ public final class Authenticator: GateCheck {
                 throw APIError(.userNotLogged)
             }
         }
+        guard CredentialForm.detect(token.span) == form else { throw APIError(.userNotLogged) }
         let query = RegistryAPI.CredentialQuery(
             form: form.word, token: String(decoding: token, as: UTF8.self))
         do throws(APIError) {
@@ -110,7 +128,7 @@ enum CredentialFinder {
         /// - Throws: 3 for what is none, 54 for one of another kind than the marker says.
         func credential() throws(APIError) -> (form: CredentialForm, token: [UInt8])? {
             guard let shown else { return nil }
-            guard let form = CredentialForm.detect(shown.token.span) else {
+            guard let form = CredentialForm.presume(shown.token.span) else {
                 throw APIError(.userNotLogged)
             }
             switch (form, shown.marker) {

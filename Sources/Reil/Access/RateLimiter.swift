@@ -93,9 +93,9 @@ public final class RateLimiter: GateCheck {
     /// Counts the request.
     ///
     /// - Throws: 55 with the time after which one more may come.
-    public func check(_ passage: inout Passage) async throws(APIError) {
+    public func check(_ passage: inout Passage) throws(APIError) -> Bool {
         let client = passage.client
-        if exempt.contains(where: { $0.contains(client) }) { return }
+        for network in exempt where network.contains(client) { return true }
         let counted: Counted
         switch passage.caller {
         case .user(let user): counted = .user(user.id)
@@ -109,6 +109,7 @@ public final class RateLimiter: GateCheck {
             Key(counted: byAddress ? .address(client.rateUnit) : counted, rate: rate),
             passage.caller.server != nil && rate == .ordinary
                 ? limits.server : limits.rate(of: rate))
+        return true
     }
 
     private func count(_ key: Key, _ rate: Rate) throws(APIError) {

@@ -130,9 +130,10 @@ final class EtaLink: Component {
     ) async throws(APIError) -> Response {
         let passage = exchange.passage
         let request = passage.request
-        var fields = request.head.endToEndFields()
-        for name in RelayedFields.removed { fields.remove(name) }
-        fields.append(.avrStatement, statements.statement(for: passage.caller))
+        let statement = statements.statement(for: passage.caller)
+        var fields = request.head.endToEndFields(
+            without: RelayedFields.removed, extra: statement.count + 256)
+        fields.append(.avrStatement, statement)
         fields.append(.avrRequestID, requestID(of: request))
         fields.append(.avrClient, passage.client.description)
         fields.append(.avrReilRun, ownRun)

@@ -18,15 +18,20 @@ final class FrontServer: Responder {
         self.secure = secure
     }
 
-    func respond(to request: Request) async -> Response {
-        var response = await router.respond(to: request)
-        response.fields.append(commonFields())
-        return response
+    func begin(_ request: Request) -> Beginning {
+        switch router.begin(request) {
+        case .answered(let response): .answered(complete(response))
+        case .waits(let rest): .waits { self.complete(await rest()) }
+        }
     }
 
     func response(to rejection: RequestRejection) -> Response {
-        var response = router.response(to: rejection)
-        response.fields.append(commonFields())
+        complete(router.response(to: rejection))
+    }
+
+    private func complete(_ response: consuming Response) -> Response {
+        var response = response
+        response.common = commonFields()
         return response
     }
 

@@ -32,15 +32,15 @@ struct LocalController {
 
     /// `GET /api/time`
     @Sendable func time(
-        _ path: ServerAPI.TimePath, _ body: NoBody, _ context: RequestContext
-    ) async throws(APIError) -> Timestamp {
-        context.now
+        _ path: ServerAPI.TimePath, _ exchange: Exchange
+    ) throws(APIError) -> Timestamp {
+        exchange.ambient.clock.timestamp()
     }
 
     /// `GET /api/health`
     @Sendable func health(
-        _ path: ServerAPI.HealthPath, _ body: NoBody, _ context: RequestContext
-    ) async throws(APIError) -> ServerAPI.Health {
+        _ path: ServerAPI.HealthPath, _ exchange: Exchange
+    ) throws(APIError) -> ServerAPI.Health {
         guard eta.hasLease else { throw .overloaded(context: "eta is out of reach") }
         return ServerAPI.Health(reil: "up", eta: "up", ins: insCount())
     }

@@ -139,7 +139,22 @@ struct AbroadEndpoint<Output: Foreign>: BoundEndpoint {
 
     var facts: EndpointFacts { inner.facts }
 
+    func answerAtOnce(_ exchange: Exchange) throws(APIError) -> Response? {
+        Self.namesNode(exchange) ? nil : try inner.answerAtOnce(exchange)
+    }
+
+    /// Whether a node could be named: what names none is this node's own, and nearly all is.
+    private static func namesNode(_ exchange: Exchange) -> Bool {
+        for pair in exchange.query where pair.name == "server" { return true }
+        for capture in exchange.captures {
+            let text = capture.utf8.span
+            for index in text.indices where text[index] == UInt8(ascii: "@") { return true }
+        }
+        return exchange.passage.endpoint.template == ServerAPI.ServerAtPath.template
+    }
+
     func answer(_ exchange: Exchange) async throws(APIError) -> Response {
+        if !Self.namesNode(exchange) { return try await inner.answer(exchange) }
         guard let home = home() else { throw .overloaded(context: "no word of eta yet") }
         let place = try Place(exchange, facts, home: home)
         guard let server = try ServerAddress.agreed(place.inID, place.inQuery, home: home) else {

@@ -18,11 +18,16 @@ public struct Passage: Sendable {
     public var isDeprecated = false
     /// Path and query without credentials, where the query held one.
     public var cleanTarget: [UInt8]?
+    /// Where its answer is counted.
+    let figures: RouteMetrics?
+    /// How many checks of the gate it has passed.
+    fileprivate var passed = 0
 
     /// A request before the first check.
-    public init(request: Request, endpoint: EndpointFacts) {
+    public init(request: Request, endpoint: EndpointFacts, figures: RouteMetrics? = nil) {
         self.request = request
         self.endpoint = endpoint
+        self.figures = figures
         client = request.client
     }
 }
@@ -31,8 +36,17 @@ public struct Passage: Sendable {
 public protocol GateCheck: Sendable {
     /// The check's name, printed at start.
     var name: String { get }
-    /// Adds to what is known, or refuses.
-    func check(_ passage: inout Passage) async throws(APIError)
+    /// Adds to what is known, or refuses; false where only `ask` can tell.
+    func check(_ passage: inout Passage) throws(APIError) -> Bool
+    /// Finds out what `check` could not tell at once.
+    func ask(_ passage: inout Passage) async throws(APIError)
+}
+
+extension GateCheck {
+    /// Most checks ask nobody.
+    public func ask(_ passage: inout Passage) async throws(APIError) {
+        preconditionFailure("the check \(name) asks nobody")
+    }
 }
 
 /// The ordered checks before every controller: limits, who, whether moderated, how often, whether
@@ -46,9 +60,22 @@ public struct Gate: Sendable {
     /// The names in order.
     public var names: [String] { checks.map(\.name) }
 
-    /// Lets `passage` through or refuses it.
+    /// Lets `passage` through or refuses it; false where one of the checks has to ask somebody
+    /// first, from which on `pass` goes on.
+    public func passAtOnce(_ passage: inout Passage) throws(APIError) -> Bool {
+        while passage.passed < checks.count {
+            guard try checks[passage.passed].check(&passage) else { return false }
+            passage.passed += 1
+        }
+        return true
+    }
+
+    /// Lets `passage` through or refuses it, whoever has to be asked.
     public func pass(_ passage: inout Passage) async throws(APIError) {
-        for check in checks { try await check.check(&passage) }
+        while try !passAtOnce(&passage) {
+            try await checks[passage.passed].ask(&passage)
+            passage.passed += 1
+        }
     }
 }
 
@@ -61,7 +88,8 @@ public struct AuthoriseCheck: GateCheck {
     public init() {}
 
     /// Refuses who may not call this endpoint at all.
-    public func check(_ passage: inout Passage) async throws(APIError) {
+    public func check(_ passage: inout Passage) throws(APIError) -> Bool {
         try passage.endpoint.access.check(passage.caller)
+        return true
     }
 }

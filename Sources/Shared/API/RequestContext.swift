@@ -17,13 +17,11 @@ public struct RequestContext: Sendable {
     public let ambient: Ambient
 
     /// The context of a request that passed the gate.
-    public init(
-        request: Request, caller: Caller, requestID: String, client: IPAddress, ambient: Ambient
-    ) {
-        self.request = request
-        self.caller = caller
-        self.requestID = requestID
-        self.client = client
+    public init(_ passage: Passage, _ ambient: Ambient) {
+        request = passage.request
+        caller = passage.caller
+        requestID = passage.requestID ?? ""
+        client = passage.client
         self.ambient = ambient
     }
 

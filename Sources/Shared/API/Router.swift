@@ -6,8 +6,15 @@ import HTTP
 public protocol BoundEndpoint: Sendable {
     /// The endpoint's row.
     var facts: EndpointFacts { get }
-    /// Whether the gate is passed before ``answer(_:)``; relays pass it with their own knowledge.
+    /// The answer, where it is at hand; nil: ``answer(_:)`` has to find it.
+    func answerAtOnce(_ exchange: Exchange) throws(APIError) -> Response?
+    /// The answer, whoever has to be asked for it.
     func answer(_ exchange: Exchange) async throws(APIError) -> Response
+}
+
+extension BoundEndpoint {
+    /// Most answers have to be found.
+    public func answerAtOnce(_ exchange: Exchange) throws(APIError) -> Response? { nil }
 }
 
 /// A request that has passed the gate, with what the routes found in its path.
@@ -18,17 +25,25 @@ public struct Exchange: Sendable {
     public let captures: [String]
     /// The fields of the query, decoded, without credentials.
     public let query: [Query.Pair]
+    /// The outside.
+    public let ambient: Ambient
+
     /// The context for a controller.
-    public let context: RequestContext
+    public var context: RequestContext { RequestContext(passage, ambient) }
 }
 
 /// Leads requests to endpoints: routes, gate, path, body, controller, envelope.
 ///
 /// Built once at start. An endpoint bound twice, or one of the list that is not bound, stops it.
 public struct Router: Sendable, Responder {
+    private struct Row: Sendable {
+        let endpoint: any BoundEndpoint
+        let figures: RouteMetrics
+    }
+
     private struct Template: Sendable {
         var text: String
-        var endpoints: [Method: any BoundEndpoint] = [:]
+        var endpoints: [Method: Row] = [:]
         var later: Set<Method> = []
         var allowed: [String] {
             var methods = Set(endpoints.keys).union(later)
@@ -62,6 +77,14 @@ public struct Router: Sendable, Responder {
         bind(ObjectEndpoint(facts: endpoint.facts, limits: limits, method: method))
     }
 
+    /// Binds an endpoint whose answer is at hand: nobody is asked, nothing is waited for.
+    public mutating func on<Path, Output: Codable>(
+        atOnce endpoint: Endpoint<Path, NoBody, Output>,
+        _ method: @escaping @Sendable (Path, Exchange) throws(APIError) -> Output
+    ) {
+        bind(ImmediateEndpoint(facts: endpoint.facts, method: method))
+    }
+
     /// Binds an endpoint whose answer is kept encoded.
     public mutating func on<Path, Body, Output: Codable>(
         encoded endpoint: Endpoint<Path, Body, Output>,
@@ -87,7 +110,11 @@ public struct Router: Sendable, Responder {
         precondition(
             templates[index].endpoints[bound.facts.method] == nil,
             "\(bound.facts.method.name) \(bound.facts.template) is bound twice")
-        templates[index].endpoints[bound.facts.method] = wrapping?(bound) ?? bound
+        templates[index].endpoints[bound.facts.method] = Row(
+            endpoint: wrapping?(bound) ?? bound,
+            figures: RouteMetrics(
+                method: "\(bound.facts.method.name)", route: bound.facts.template,
+                metrics: ambient.metrics))
     }
 
     /// Names an endpoint that is not built yet: it answers 28.
@@ -112,38 +139,82 @@ public struct Router: Sendable, Responder {
     }
 
     /// Answers one request; never throws, whatever happens is an answer.
-    public func respond(to request: Request) async -> Response {
+    public func begin(_ request: Request) -> Beginning {
         let head = request.head
         guard let match = routes.match(head.path) else {
-            return unbound(APIError(.requestNotFound), request)
+            return .answered(unbound(APIError(.requestNotFound), request))
         }
-        let template = templates[match.template]
         let method: Method = head.method == .head ? .get : head.method
-        guard let bound = template.endpoints[method] else {
-            if template.later.contains(method) {
-                return unbound(APIError(.notImplemented), request)
-            }
-            if method == .options {
-                return Response(
-                    status: .noContent,
-                    fields: Fields((.allow, template.allowed.joined(separator: ", "))),
-                    accessTarget: CredentialField.find(in: head)?.cleanTarget)
-            }
-            return unbound(.methodNotAllowed(template.allowed), request)
+        guard let row = templates[match.template].endpoints[method] else {
+            return .answered(unbound(templates[match.template], method, request))
         }
-        var passage = Passage(request: request, endpoint: bound.facts)
+        let bound = row.endpoint
+        var passage = Passage(request: request, endpoint: bound.facts, figures: row.figures)
+        do throws(APIError) {
+            guard try gate.passAtOnce(&passage) else {
+                let passage = passage
+                return .waits { await self.finish(bound, match, passage) }
+            }
+            let exchange = try exchange(passage, match)
+            if let response = try bound.answerAtOnce(exchange) {
+                return .answered(complete(response, passage))
+            }
+            return .waits { await self.finish(bound, exchange) }
+        } catch {
+            return .answered(failure(error, passage))
+        }
+    }
+
+    /// Goes on where the gate has to ask somebody.
+    private func finish(
+        _ bound: any BoundEndpoint, _ match: Routes.Match, _ passage: Passage
+    ) async -> Response {
+        var passage = passage
         do throws(APIError) {
             try await gate.pass(&passage)
-            var response = try await answer(bound, match, passage)
-            response.accessTarget = response.accessTarget ?? passage.cleanTarget
-            if passage.isDeprecated { response.fields.append(.deprecation, "true") }
-            return response
+            return await finish(bound, try exchange(passage, match))
         } catch {
-            var response = Answers.failure(
-                error, of: request, ambient, target: passage.cleanTarget)
-            if passage.isDeprecated { response.fields.append(.deprecation, "true") }
-            return response
+            return failure(error, passage)
         }
+    }
+
+    private func finish(_ bound: any BoundEndpoint, _ exchange: Exchange) async -> Response {
+        do throws(APIError) {
+            return complete(try await bound.answer(exchange), exchange.passage)
+        } catch {
+            return failure(error, exchange.passage)
+        }
+    }
+
+    private func complete(
+        _ response: consuming Response, _ passage: borrowing Passage
+    ) -> Response {
+        var response = response
+        response.route = passage.figures
+        if let target = passage.cleanTarget, response.accessTarget == nil {
+            response.accessTarget = target
+        }
+        if passage.isDeprecated { response.fields.append(.deprecation, "true") }
+        return response
+    }
+
+    private func failure(_ error: APIError, _ passage: Passage) -> Response {
+        complete(
+            Answers.failure(error, of: passage.request, ambient, target: passage.cleanTarget),
+            passage)
+    }
+
+    private func unbound(
+        _ template: Template, _ method: Method, _ request: Request
+    ) -> Response {
+        if template.later.contains(method) { return unbound(APIError(.notImplemented), request) }
+        guard method == .options else {
+            return unbound(.methodNotAllowed(template.allowed), request)
+        }
+        return Response(
+            status: .noContent,
+            fields: Fields((.allow, template.allowed.joined(separator: ", "))),
+            accessTarget: CredentialField.find(in: request.head)?.cleanTarget)
     }
 
     /// The answer to what was no request: an envelope like any other, of a target that nobody knows.
@@ -164,9 +235,9 @@ public struct Router: Sendable, Responder {
             target: CredentialField.find(in: request.head)?.cleanTarget)
     }
 
-    private func answer(
-        _ bound: any BoundEndpoint, _ match: Routes.Match, _ passage: Passage
-    ) async throws(APIError) -> Response {
+    private func exchange(
+        _ passage: Passage, _ match: Routes.Match
+    ) throws(APIError) -> Exchange {
         let head = passage.request.head
         var captures: [String] = []
         for range in match.captures {
@@ -182,11 +253,7 @@ public struct Router: Sendable, Responder {
             }
             query = fields.pairs.filter { !CredentialField.names.contains($0.name) }
         }
-        let context = RequestContext(
-            request: passage.request, caller: passage.caller,
-            requestID: passage.requestID ?? "", client: passage.client, ambient: ambient)
-        return try await bound.answer(
-            Exchange(passage: passage, captures: captures, query: query, context: context))
+        return Exchange(passage: passage, captures: captures, query: query, ambient: ambient)
     }
 }
 
@@ -214,6 +281,25 @@ where Output: Codable & Sendable {
         let path: Path = try Input.path(exchange, facts)
         let body: Body = try await Input.body(exchange, facts, limits)
         let output = try await method(path, body, exchange.context)
+        return Answers.success(exchange, facts, tag: nil) { out in
+            JSONCoder.encode(output, into: &out)
+        }
+    }
+}
+
+private struct ImmediateEndpoint<Path: EndpointPath, Output>: BoundEndpoint
+where Output: Codable & Sendable {
+    let facts: EndpointFacts
+    let method: @Sendable (Path, Exchange) throws(APIError) -> Output
+
+    func answerAtOnce(_ exchange: Exchange) throws(APIError) -> Response? {
+        try found(exchange)
+    }
+
+    func answer(_ exchange: Exchange) async throws(APIError) -> Response { try found(exchange) }
+
+    private func found(_ exchange: Exchange) throws(APIError) -> Response {
+        let output = try method(try Input.path(exchange, facts), exchange)
         return Answers.success(exchange, facts, tag: nil) { out in
             JSONCoder.encode(output, into: &out)
         }
@@ -341,33 +427,33 @@ public enum Answers {
         let target = exchange.passage.cleanTarget.map { $0[...] } ?? request.head.targetBytes
         var out = ByteWriter(capacity: 512)
         Envelope.open(
-            request: target, time: exchange.context.ambient.clock.timestamp(), into: &out)
+            request: target, time: exchange.ambient.clock.timestamp(), into: &out)
         let start = out.count
         write(&out)
-        var fields = Fields()
-        if facts.holdsToken {
-            fields.append(.cacheControl, "no-store")
-        } else if exchange.passage.caller.kind != .nobody {
-            fields.append(.cacheControl, "private")
-            fields.append(.vary, "Authorization")
-        }
+        var fields =
+            facts.holdsToken ? secret : exchange.passage.caller == .nobody ? open : personal
         if facts.method == .get, !facts.holdsToken, !facts.volatile {
             let tag = known ?? EntityTag.of(out.array(from: start))
             fields.append(.eTag, tag)
             if let condition = request.head.field(.ifNoneMatch),
                 EntityTag.isListed(tag, in: condition)
             {
-                return Response(
-                    status: .notModified, fields: fields,
-                    accessTarget: exchange.passage.cleanTarget)
+                return Response(status: .notModified, fields: fields)
             }
         }
         Envelope.close(into: &out)
-        fields.append(.contentType, "application/json")
         return Response(
-            status: facts.created ? .created : .ok, fields: fields, body: .bytes(out.array()),
-            accessTarget: exchange.passage.cleanTarget)
+            status: facts.created ? .created : .ok, fields: fields, body: .bytes(out.array()))
     }
+
+    /// What an answer to anybody says of itself.
+    private static let open = Fields((.contentType, "application/json"))
+    /// One that depends on who asks.
+    private static let personal = Fields(
+        (.contentType, "application/json"), (.cacheControl, "private"), (.vary, "Authorization"))
+    /// One with a token in it.
+    private static let secret = Fields(
+        (.contentType, "application/json"), (.cacheControl, "no-store"))
 
     /// A failure; one that is the node's own fault is logged with its context.
     public static func failure(

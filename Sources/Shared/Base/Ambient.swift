@@ -1,5 +1,6 @@
-/// The outside, injected: time, randomness, log and metrics. A shell reaches them no other way.
-public struct Ambient: Sendable {
+/// The outside, injected: time, randomness, log and metrics. A shell reaches them no other way. A
+/// class, since it goes with every request, and four references would be counted at each hand.
+public final class Ambient: Sendable {
     /// The clocks.
     public let clock: any ClockSource
     /// Randomness.

@@ -101,7 +101,7 @@ public struct AccessEntry: Sendable {
     /// Bytes of the answer's body.
     public var bytes: Int64
     /// From the head's last byte to the answer's last.
-    public var duration: Duration
+    public var nanoseconds: UInt64
     /// The client's address, or empty where it must not be kept.
     public var client: String
     /// The id that a request carries through all roles.
@@ -110,14 +110,14 @@ public struct AccessEntry: Sendable {
     /// One answered request.
     public init(
         time: Timestamp, method: String, target: [UInt8], status: UInt16, bytes: Int64,
-        duration: Duration, client: String, request: UInt64
+        nanoseconds: UInt64, client: String, request: UInt64
     ) {
         self.time = time
         self.method = method
         self.target = target
         self.status = status
         self.bytes = bytes
-        self.duration = duration
+        self.nanoseconds = nanoseconds
         self.client = client
         self.request = request
     }

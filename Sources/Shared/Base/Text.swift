@@ -179,6 +179,12 @@ public enum Percent {
     }
 
     @usableFromInline static func decode(array bytes: [UInt8], _ plusIsSpace: Bool) -> String? {
+        var isPlain = true
+        for byte in bytes {
+            let isSpecial = byte == UInt8(ascii: "%") || plusIsSpace && byte == UInt8(ascii: "+")
+            if isSpecial || byte > 127 { isPlain = false }
+        }
+        if isPlain { return String(decoding: bytes, as: UTF8.self) }
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count)
         var iterator = bytes.makeIterator()

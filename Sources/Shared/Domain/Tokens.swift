@@ -174,6 +174,16 @@ public enum CredentialForm: Sendable, Hashable, CaseIterable {
     /// Longer than any access token that Eta makes.
     private static let longestAccessToken = 4096
 
+    /// What `bytes` must be if they are a node's at all, by their beginning alone: for who knows by
+    /// their digest whether they are.
+    public static func presume(_ bytes: Span<UInt8>) -> CredentialForm? {
+        // A JSON object in base64 begins so.
+        let isJWT =
+            bytes.count > 49 && bytes.count <= longestAccessToken && bytes[0] == UInt8(ascii: "e")
+            && bytes[1] == UInt8(ascii: "y") && bytes[2] == UInt8(ascii: "J")
+        return isJWT ? .access : detect(bytes)
+    }
+
     /// The form of `bytes`; nil when it is none of a node's.
     public static func detect(_ bytes: some Collection<UInt8>) -> CredentialForm? {
         detect(Array(bytes).span)

@@ -31,14 +31,15 @@ public struct Fields: Sendable, Equatable {
     /// Appends one, whether or not the name is there already.
     public mutating func append(_ name: FieldName, _ value: String) {
         begin(name)
-        for byte in value.utf8 { take(byte) }
+        var value = value
+        value.withUTF8 { bytes in unsafe take(Span(_unsafeElements: bytes)) }
         end()
     }
 
     /// Appends one whose value is bytes.
     public mutating func append(_ name: FieldName, _ value: ArraySlice<UInt8>) {
         begin(name)
-        for byte in value { take(byte) }
+        take(value.span)
         end()
     }
 
@@ -145,8 +146,12 @@ public struct Fields: Sendable, Equatable {
         block.append(Octet.space)
     }
 
-    private mutating func take(_ byte: UInt8) {
-        if Octet.isValue(byte) { block.append(byte) } else { isRefused = true }
+    private mutating func take(_ value: Span<UInt8>) {
+        for index in value.indices where !Octet.isValue(value[index]) {
+            isRefused = true
+            return
+        }
+        block.append(value)
     }
 
     private mutating func end() {

@@ -12,9 +12,7 @@ public enum FileResponse {
         for head: RequestHead, of file: any OpenFile, eTag: ETag, contentType: String,
         fields: Fields, boundary: () -> String
     ) throws(APIError) -> Response {
-        var fields = fields
-        fields.set(.eTag, eTag.text)
-        fields.set(.acceptRanges, "bytes")
+        var fields = complete(fields, eTag)
         switch Conditional.verdict(for: head, eTag: eTag) {
         case .failed: throw APIError(.preconditionFailed)
         case .notModified: return Response(status: .notModified, fields: fields)
@@ -24,10 +22,7 @@ public enum FileResponse {
         switch ByteRange.asked(by: head, size: size, eTag: eTag) {
         case .notSatisfiable: throw .rangeNotSatisfiable(fileSize: size)
         case .whole:
-            fields.set(.contentType, contentType)
-            return Response(
-                status: .ok, fields: fields,
-                body: .file(FileSlice(file: file, pieces: size > 0 ? [.range(0..<size)] : [])))
+            return whole(file, eTag: eTag, contentType: contentType, fields: fields)
         case .parts(let parts):
             let pieces: [FileSlice.Piece]
             if parts.count == 1 {
@@ -44,5 +39,29 @@ public enum FileResponse {
                 status: .partialContent, fields: fields,
                 body: .file(FileSlice(file: file, pieces: pieces)))
         }
+    }
+
+    /// Whether a request asks for the whole without any condition.
+    public static func isPlain(_ head: RequestHead) -> Bool {
+        head.field(.range) == nil && head.field(.ifMatch) == nil && head.field(.ifNoneMatch) == nil
+    }
+
+    /// The answer to a plain request.
+    public static func whole(
+        _ file: any OpenFile, eTag: ETag, contentType: String, fields: Fields
+    ) -> Response {
+        var fields = complete(fields, eTag)
+        fields.set(.contentType, contentType)
+        let size = file.size
+        return Response(
+            status: .ok, fields: fields,
+            body: .file(FileSlice(file: file, pieces: size > 0 ? [.range(0..<size)] : [])))
+    }
+
+    private static func complete(_ fields: Fields, _ eTag: ETag) -> Fields {
+        var fields = fields
+        fields.set(.eTag, eTag.text)
+        fields.set(.acceptRanges, "bytes")
+        return fields
     }
 }

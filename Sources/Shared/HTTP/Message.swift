@@ -102,13 +102,15 @@ public final class RequestHead: Sendable {
     }
 
     /// All fields as they came, for passing on; without those that concern this connection alone
-    /// (RFC 9110 §7.6.1: Connection and what it names, Transfer-Encoding, Upgrade and so on).
-    public func endToEndFields() -> Fields {
+    /// (RFC 9110 §7.6.1: Connection and what it names, Transfer-Encoding, Upgrade and so on), and
+    /// without those of `others`. There is room for `extra` bytes behind them.
+    public func endToEndFields(without others: [FieldName] = [], extra: Int = 0) -> Fields {
         let named = Hop.named(list(.connection))
         var fields = Fields()
+        fields.block.reserveCapacity(bytes.count + extra)
         for slot in slots {
             let name = bytes[Int(slot.name)..<Int(slot.nameEnd)]
-            if Hop.isEndToEnd(name, named) {
+            if Hop.isEndToEnd(name, named), !others.contains(where: { $0.matches(name) }) {
                 fields.append(parsed: name, bytes[Int(slot.value)..<Int(slot.valueEnd)])
             }
         }
@@ -225,6 +227,8 @@ public struct Response: Sendable {
     public var status: Status
     /// The fields, without those of framing and Date: these are the machine's.
     public var fields: Fields
+    /// Fields that every answer of the server has, as a block of its own that no answer copies.
+    public var common = Fields()
     /// The body.
     public var body: ResponseBody
     /// What the access log may show of the target (credentials removed); nil: all of it.

@@ -204,6 +204,8 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let avrClient = FieldName(known: "AVR-Client")
     /// AVR-File: the path of the file that Reil is to send in place of the empty body
     public static let avrFile = FieldName(known: "AVR-File")
+    /// AVR-File-Public: that file is of a public world, and may be kept open until the world changes
+    public static let avrFilePublic = FieldName(known: "AVR-File-Public")
     /// AVR-Gateway, docs/client
     public static let avrGateway = FieldName(known: "AVR-Gateway")
     /// AVR-Home: the home world on another node that Reil is to read for the caller

@@ -1,14 +1,30 @@
 import Base
 
+/// How an answer begins. What is at hand needs no task, and a task costs as much as all the rest.
+public enum Beginning: Sendable {
+    /// Here it is.
+    case answered(Response)
+    /// Somebody has to be waited for: to be run on the connection's loop.
+    case waits(@Sendable () async -> Response)
+}
+
 /// Answers requests; the shell calls it on the connection's loop and stays there.
 public protocol Responder: Sendable {
-    /// The answer. Never fails: what goes wrong is an answer too.
-    func respond(to request: Request) async -> Response
+    /// The answer, or how to get it. Never fails: what goes wrong is an answer too.
+    func begin(_ request: Request) -> Beginning
     /// The answer to what was no request; the connection is closed behind it.
     func response(to rejection: RequestRejection) -> Response
 }
 
 extension Responder {
+    /// The answer, however long it takes.
+    public func respond(to request: Request) async -> Response {
+        switch begin(request) {
+        case .answered(let response): response
+        case .waits(let rest): await rest()
+        }
+    }
+
     /// The bare status.
     public func response(to rejection: RequestRejection) -> Response {
         Response(status: rejection.status)

@@ -248,14 +248,15 @@ public struct ServerMachine: ~Copyable {
     ///
     /// Fields that were refused throw; nothing is written then, and another answer may be begun.
     public mutating func beginResponse(
-        status: Status, fields: Fields, length: Int64?, date: [UInt8],
+        status: Status, fields: Fields, common: Fields = Fields(), length: Int64?, date: [UInt8],
         into output: inout ByteWriter
     ) throws(SerializerError) -> Bool {
         guard case .exchange = state else { preconditionFailure("an answer to no request") }
-        if fields.isRefused { throw .refusedField }
-        output.reserve(fields.block.count + 192)
+        if fields.isRefused || common.isRefused { throw .refusedField }
+        output.reserve(fields.block.count + common.block.count + 192)
         Serializer.statusLine(status, into: &output)
         output.append(fields.block)
+        output.append(common.block)
         Serializer.text("Date: ", into: &output)
         output.append(date)
         Serializer.lineEnd(&output)

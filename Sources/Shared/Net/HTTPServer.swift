@@ -112,7 +112,7 @@ struct ServerFigures: Sendable {
             "http_websockets", help: "Connections that are WebSockets.", labels: labels)
         refused = metrics.counter(
             "http_connections_refused_total", help: "Connections beyond a cap.", labels: labels)
-        other = RouteMetrics(route: name == "http" ? "none" : name, metrics: metrics)
+        other = RouteMetrics(method: "any", route: name, metrics: metrics)
     }
 }
 

@@ -19,4 +19,21 @@ public final class ReadOnlyFile: OpenFile {
         size = reileta_file_size(number)
         if size < 0 { return nil }
     }
+
+    /// All of it, when it is at most `limit` bytes and can be read. Inline.
+    public func contents(upTo limit: Int64) -> [UInt8]? {
+        guard size <= limit else { return nil }
+        var contents = ByteWriter(capacity: Int(size))
+        while contents.count < Int(size) {
+            let offset = contents.count
+            let got = unsafe contents.append(upTo: Int(size) - offset) { buffer in
+                switch unsafe System.read(descriptor, at: Int64(offset), into: buffer) {
+                case .bytes(let count): count
+                case .wouldBlock, .failed: 0
+                }
+            }
+            if got == 0 { return nil }
+        }
+        return contents.array()
+    }
 }

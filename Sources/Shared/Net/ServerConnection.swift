@@ -23,6 +23,9 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
     private var isOver = false
     private var isPumping = false
     private var isAnswering = false
+    /// A request that waits until the answers before it are on their way: who sends many at once
+    /// and reads nothing has no more made for it than the bound of the output.
+    private var held: RequestHead?
     private var task: Task<Void, Never>?
     /// A body's bytes came while nobody waited.
     private var isBodyReady = false
@@ -87,29 +90,39 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
     private func pump() {
         guard !isPumping, !isOver else { return }
         isPumping = true
-        perform()
         var reads = 0
-        reading: while !isOver, wire.machine.wantsBytes,
-            wire.transport.pending <= shard.limits.output
-        {
+        repeat {
+            if let head = held, hasOutputRoom {
+                held = nil
+                begin(head)
+            }
+            perform()
+            read(&reads)
+            write()
+        } while held != nil && !isOver && hasOutputRoom
+        isPumping = false
+        if !isOver { arm() }
+    }
+
+    private var hasOutputRoom: Bool { wire.transport.pending <= shard.limits.output }
+
+    private func read(_ reads: inout Int) {
+        while !isOver, wire.machine.wantsBytes, hasOutputRoom {
             if reads == Self.readsPerTurn {
                 loop.execute { [self] in onLoop { $0.pump() } }
-                break
+                return
             }
             reads += 1
             let now = loop.now()
             switch wire.receive(now: now) {
             case .bytes: perform()
-            case .nothing: break reading
+            case .nothing: return
             case .ended:
                 wire.machine.receiveEnd(now: now)
-                perform()
-                break reading
-            case .failed: finish()
+                return perform()
+            case .failed: return finish()
             }
         }
-        isPumping = false
-        settle()
     }
 
     private func perform() {
@@ -118,7 +131,7 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
 
     private func perform(_ effect: ServerEffect) {
         switch effect {
-        case .request(let head): begin(head)
+        case .request(let head): if hasOutputRoom { begin(head) } else { held = head }
         case .reject(let rejection):
             let response = shard.responder.response(to: rejection)
             if case .bytes(let bytes) = response.body {
@@ -137,13 +150,17 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
 
     /// Writes what waits, wakes who waited for that, and sets the timer.
     private func settle() {
+        write()
+        if !isOver { arm() }
+    }
+
+    private func write() {
         guard !isOver else { return }
         switch wire.transport.flush() {
         case .done, .blocked: break
         case .close, .failed: return finish()
         }
         if wire.transport.pending <= shard.limits.output / 4 { outputPlace?.wake() }
-        arm()
     }
 
     private func arm() {
@@ -210,30 +227,86 @@ extension ServerConnection {
             client: wire.transport.peer.ip.unmapped, secure: wire.transport.isSecure,
             id: shard.nextRequest(),
             received: loop.now(), loop: loop)
+        switch shard.responder.begin(request) {
+        case .answered(let response):
+            if giveAtOnce(response, request) { return record(response, request) }
+            perform(request) { response }
+        case .waits(let rest): perform(request, rest)
+        }
+    }
+
+    /// Finds the answer in a task and gives it.
+    private func perform(_ request: Request, _ answer: @escaping @Sendable () async -> Response) {
         isAnswering = true
-        let task = Task.immediate { await self.respond(to: request) }
+        let task = Task.immediate { await self.give(answer, request) }
         // It may be over by now.
         if isAnswering { self.task = task }
     }
 
-    private func respond(to request: Request) async {
-        let response = await shard.responder.respond(to: request)
+    private func give(_ answer: @Sendable () async -> Response, _ request: Request) async {
+        let response = await answer()
         if !isOver {
-            switch response.body {
-            case .none: answer(response, [])
-            case .bytes(let bytes): answer(response, bytes)
-            case .webSocket(let upgrade): accept(upgrade, request)
-            case .tunnel(let tunnel):
-                upgrade = .tunnel(tunnel)
-                answer(response, [])
-            case .file, .stream: await stream(response)
-            }
+            if !giveAtOnce(response, request) { await stream(response) }
             record(response, request)
         }
         isAnswering = false
         task = nil
         // Within `perform` this does nothing: whoever called that goes on.
         pump()
+    }
+
+    /// Gives an answer whose end has not to be waited for; false for what has to be streamed.
+    private func giveAtOnce(_ response: Response, _ request: Request) -> Bool {
+        switch response.body {
+        case .none: answer(response, [])
+        case .bytes(let bytes): answer(response, bytes)
+        case .webSocket(let upgrade): accept(upgrade, request)
+        case .tunnel(let tunnel):
+            upgrade = .tunnel(tunnel)
+            answer(response, [])
+        case .file(let slice):
+            guard slice.length <= shard.limits.output else { return false }
+            answer(response, slice)
+        case .stream: return false
+        }
+        return true
+    }
+
+    /// A short file at once.
+    private func answer(_ response: Response, _ slice: FileSlice) {
+        guard let hasBody = start(response, length: slice.length) else { return }
+        for piece in hasBody ? slice.pieces : [] {
+            switch piece {
+            case .bytes(let bytes): write(bytes)
+            case .range(let range):
+                let count = range.upperBound - range.lowerBound
+                _ = wire.write { $0.beginChunk(count, into: &$1) }
+                guard wire.transport.isSecure else {
+                    wire.transport.write(file: slice.file, range)
+                    continue
+                }
+                var offset = range.lowerBound
+                while offset < range.upperBound {
+                    guard let count = encrypt(slice.file, offset..<range.upperBound) else {
+                        return wire.machine.abortResponse()
+                    }
+                    offset += count
+                }
+            }
+        }
+        let now = loop.now()
+        wire.write { $0.finishResponse(into: &$1, now: now) }
+    }
+
+    /// The beginning of a range of a file through TLS: how much of it; nil when it could not be
+    /// read.
+    private func encrypt(_ file: any OpenFile, _ range: Range<Int64>) -> Int64? {
+        let left = Int(min(range.upperBound - range.lowerBound, Int64(EventLoop.scratchSize)))
+        guard
+            let count = wire.transport.encrypt(file: file, at: range.lowerBound, upTo: left),
+            count > 0
+        else { return nil }
+        return Int64(count)
     }
 
     /// A whole answer at once. A field that would break the head makes it a bare 500.
@@ -243,8 +316,8 @@ extension ServerConnection {
         do throws(SerializerError) {
             let isWhole = try wire.write { machine, output throws(SerializerError) in
                 let hasBody = try machine.beginResponse(
-                    status: response.status, fields: response.fields, length: Int64(bytes.count),
-                    date: date, into: &output)
+                    status: response.status, fields: response.fields, common: response.common,
+                    length: Int64(bytes.count), date: date, into: &output)
                 if hasBody, !bytes.isEmpty {
                     if bytes.count > Self.copyLimit { return false }
                     let count = machine.beginChunk(Int64(bytes.count), into: &output)
@@ -280,8 +353,8 @@ extension ServerConnection {
         do throws(SerializerError) {
             return try wire.write { machine, output throws(SerializerError) in
                 try machine.beginResponse(
-                    status: response.status, fields: response.fields, length: length, date: date,
-                    into: &output)
+                    status: response.status, fields: response.fields, common: response.common,
+                    length: length, date: date, into: &output)
             }
         } catch {
             refuse()
@@ -333,7 +406,7 @@ extension ServerConnection {
                 let count = range.upperBound - range.lowerBound
                 _ = wire.write { $0.beginChunk(count, into: &$1) }
                 if wire.transport.isSecure {
-                    guard await encrypt(slice.file, range) else { return false }
+                    guard await encryptAll(slice.file, range) else { return false }
                 } else {
                     wire.transport.write(file: slice.file, range)
                 }
@@ -345,15 +418,11 @@ extension ServerConnection {
     }
 
     /// Through TLS a file is read in pieces, never more ahead than the peer takes.
-    private func encrypt(_ file: any OpenFile, _ range: Range<Int64>) async -> Bool {
+    private func encryptAll(_ file: any OpenFile, _ range: Range<Int64>) async -> Bool {
         var offset = range.lowerBound
         while offset < range.upperBound {
-            let left = Int(min(range.upperBound - offset, Int64(EventLoop.scratchSize)))
-            guard let count = wire.transport.encrypt(file: file, at: offset, upTo: left), count > 0
-            else {
-                return false
-            }
-            offset += Int64(count)
+            guard let count = encrypt(file, offset..<range.upperBound) else { return false }
+            offset += count
             guard await hasRoom() else { return false }
         }
         return true
@@ -369,15 +438,15 @@ extension ServerConnection {
     }
 
     private func record(_ response: Response, _ request: Request) {
-        let duration = loop.refreshedNow() - request.received
-        (response.route ?? shard.figures.other).observe(response.status, duration)
+        let nanoseconds = loop.refreshedNow().nanoseconds - request.received.nanoseconds
+        (response.route ?? shard.figures.other).observe(response.status, nanoseconds: nanoseconds)
         if clientText.isEmpty { clientText = request.client.description }
         shard.ambient.log.access(
             AccessEntry(
                 time: shard.timestamp(), method: request.head.method.text,
                 target: response.accessTarget ?? Array(request.head.targetBytes),
                 status: response.status.code, bytes: response.body.length ?? -1,
-                duration: duration, client: clientText, request: request.id))
+                nanoseconds: nanoseconds, client: clientText, request: request.id))
     }
 
     /// The next bytes of the current request's body.

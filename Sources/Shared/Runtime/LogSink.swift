@@ -199,7 +199,7 @@ struct LineWriter: ~Copyable {
             buffer.append(#","bytes":"# as StaticString)
             buffer.append(decimal: access.bytes)
             buffer.append(#","ms":"# as StaticString)
-            append(milliseconds: access.duration)
+            append(microseconds: Int64(clamping: access.nanoseconds / 1_000))
             if !access.client.isEmpty {
                 buffer.append(#","client":""# as StaticString)
                 buffer.append(access.client)
@@ -218,7 +218,7 @@ struct LineWriter: ~Copyable {
             buffer.append(" bytes=" as StaticString)
             buffer.append(decimal: access.bytes)
             buffer.append(" ms=" as StaticString)
-            append(milliseconds: access.duration)
+            append(microseconds: Int64(clamping: access.nanoseconds / 1_000))
             if !access.client.isEmpty {
                 buffer.append(" client=" as StaticString)
                 buffer.append(access.client)
@@ -312,7 +312,12 @@ struct LineWriter: ~Copyable {
     }
 
     private mutating func append(milliseconds duration: Duration) {
-        var microseconds = duration.nanoseconds / 1_000
+        append(microseconds: duration.nanoseconds / 1_000)
+    }
+
+    /// As milliseconds with three decimals.
+    private mutating func append(microseconds: Int64) {
+        var microseconds = microseconds
         if microseconds < 0 {
             buffer.append(UInt8(ascii: "-"))
             microseconds = -microseconds

@@ -61,7 +61,9 @@ public struct OperationsResponder: Responder {
     }
 
     /// One of the two, or an error.
-    public func respond(to request: Request) async -> Response {
+    public func begin(_ request: Request) -> Beginning { .answered(answer(request)) }
+
+    private func answer(_ request: Request) -> Response {
         guard request.head.method == .get || request.head.method == .head else {
             return Response(status: .methodNotAllowed, fields: Fields((.allow, "GET, HEAD")))
         }

@@ -62,7 +62,7 @@ final class TestServer: Sendable {
 
 struct ClosureResponder: Responder {
     let answer: TestServer.Answer
-    func respond(to request: Request) async -> Response { await answer(request) }
+    func begin(_ request: Request) -> Beginning { .waits { await answer(request) } }
 }
 
 extension Response {

@@ -28,7 +28,7 @@ private func sink(
 private let time = Timestamp(milliseconds: 1_767_312_245_067)
 private let entry = AccessEntry(
     time: time, method: "GET", target: Array("/api/time?x=1".utf8), status: 200, bytes: 249,
-    duration: .microseconds(1_023), client: "1.2.3.4", request: 0xAB)
+    nanoseconds: 1_023_000, client: "1.2.3.4", request: 0xAB)
 
 /// Lines that eyes and programs can read, and a caller who never waits.
 struct LogSinkTests {

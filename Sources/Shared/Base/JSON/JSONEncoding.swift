@@ -58,17 +58,27 @@ final class EncodingState {
         }
     }
 
+    // The types are compared first: a cast that fails costs ten times as much.
     private func writeOther<T: Encodable>(_ value: T) throws {
-        switch value {
-        case let number as UInt64 where T.self == UInt64.self: out.append(decimal: number)
-        case let number as UInt32 where T.self == UInt32.self: out.append(decimal: number)
-        case let number as UInt16 where T.self == UInt16.self: out.append(decimal: number)
-        case let number as UInt8 where T.self == UInt8.self: out.append(decimal: number)
-        case let number as UInt where T.self == UInt.self: out.append(decimal: number)
-        case let number as Int32 where T.self == Int32.self: out.append(decimal: number)
-        case let number as Int16 where T.self == Int16.self: out.append(decimal: number)
-        case let number as Int8 where T.self == Int8.self: out.append(decimal: number)
-        case _:
+        if T.self == Timestamp.self, let time = value as? Timestamp {
+            out.append(decimal: time.milliseconds)
+        } else if T.self == UInt64.self, let number = value as? UInt64 {
+            out.append(decimal: number)
+        } else if T.self == UInt32.self, let number = value as? UInt32 {
+            out.append(decimal: number)
+        } else if T.self == UInt16.self, let number = value as? UInt16 {
+            out.append(decimal: number)
+        } else if T.self == UInt8.self, let number = value as? UInt8 {
+            out.append(decimal: number)
+        } else if T.self == UInt.self, let number = value as? UInt {
+            out.append(decimal: number)
+        } else if T.self == Int32.self, let number = value as? Int32 {
+            out.append(decimal: number)
+        } else if T.self == Int16.self, let number = value as? Int16 {
+            out.append(decimal: number)
+        } else if T.self == Int8.self, let number = value as? Int8 {
+            out.append(decimal: number)
+        } else {
             let (start, outer) = (out.count, depth)
             try value.encode(to: StreamEncoder(state: self, depth: outer))
             close(to: outer)
