@@ -110,12 +110,17 @@ import Testing
             }
         }
         let world = String(path.split(separator: "/")[2])
+        // Another spelling of the same world is no other world.
+        let spelled = "/api/worlds/\(world):1" + path.dropFirst("/api/worlds/\(world)".count)
+        #expect(try await node.client.send(.get, spelled + "/file").status == 200)
         _ = try await user.client.call(WorldAPI.update, world, body: ["tags": ["avr:private"]])
         try await Eventually.holds("that nobody has the file of a private world") { status in
             let file = try await node.client.send(.get, path + "/file")
             status.text = "\(file)"
             return file.status == 404 && file.code == 25
         }
+        let kept = try await node.client.send(.get, spelled + "/file")
+        #expect(kept.status == 404 && kept.code == 25, "\(kept)")
         #expect(try await user.client.send(.get, path + "/file").status == 200)
     }
 

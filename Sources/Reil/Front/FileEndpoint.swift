@@ -57,10 +57,13 @@ final class FileEndpoint: BoundEndpoint {
         return try answer(exchange, found)
     }
 
-    /// Nil where the query asks for more than a hash.
+    /// Nil where the query asks for more than a hash, or the world is not named by its id alone: what
+    /// is kept under another spelling would not be forgotten when the world changes.
     private static func key(_ exchange: Exchange) -> HotWorlds.FileKey? {
         let query = exchange.query
-        guard query.count <= 1, query.first.map({ $0.name == "hash" }) ?? true else { return nil }
+        guard query.count <= 1, query.first.map({ $0.name == "hash" }) ?? true,
+            WorldID(exchange.captures[0]) != nil
+        else { return nil }
         return HotWorlds.FileKey(
             asset: exchange.captures[1], hash: query.first?.value,
             isKnown: exchange.passage.caller != .nobody)
