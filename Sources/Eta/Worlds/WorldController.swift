@@ -139,10 +139,9 @@ struct WorldController: Sendable {
             let person = person.absolute(at: node.address)
             if person == node.reference(world.owner) || people.contains(person) { continue }
             people.append(person)
-            // What is beyond the limit is refused anyhow, and need not be looked up.
-            guard people.count <= WorldGate.contributorLimit,
-                person.isInternal(to: node.address)
-            else { continue }
+            // What is beyond the limit is refused anyhow, and the writer has others to serve.
+            if people.count > WorldGate.contributorLimit { break }
+            guard person.isInternal(to: node.address) else { continue }
             if try UserStore.find(person.id, reader) == nil {
                 problems.append(
                     FieldProblem(field: "contributors.\(place)", message: "is no user here"))

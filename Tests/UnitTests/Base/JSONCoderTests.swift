@@ -99,6 +99,14 @@ struct JSONCoderTests {
          "created":1700000000000,"extra":{"z":[1,{"a":null}]},"nick":"bob","note":"n"}
         """#
 
+    @Test func `of a long list of bad items a hundred are told`() throws {
+        let list = JSONValue.array(Array(repeating: .integer(1), count: 100_000))
+        let error = try #require(throws: InvalidFields.self) {
+            try JSONCoder.decode([String].self, from: list)
+        }
+        #expect(error.problems.count == 100)
+    }
+
     @Test func `what was read is written as it was`() throws {
         let read = try JSONCoder.decode(Everything.self, from: parse(whole))
         #expect(read.name.text == "ada" && read.nick == Name("bob").map { .set($0) })

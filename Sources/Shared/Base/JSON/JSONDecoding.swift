@@ -1,6 +1,16 @@
 /// All that was found wrong so far.
 final class DecodingProblems {
-    var all: [FieldProblem] = []
+    /// Nobody reads more, and a list of a million bad items must not make an answer of a hundred
+    /// times its size.
+    static let limit = 100
+
+    private(set) var all: [FieldProblem] = []
+
+    var isFull: Bool { all.count >= Self.limit }
+
+    func add(_ problem: FieldProblem) {
+        if !isFull { all.append(problem) }
+    }
 }
 
 /// Why a value was not taken; its path is known to whoever catches it.
@@ -64,7 +74,7 @@ final class TreeDecoder: Decoder, SingleValueDecodingContainer {
             for problem in invalid.problems {
                 let front = path(parent, step)
                 let separator = front.isEmpty || problem.field.isEmpty ? "" : "."
-                problems.all.append(
+                problems.add(
                     FieldProblem(field: front + separator + problem.field, message: problem.message)
                 )
             }
@@ -76,6 +86,9 @@ final class TreeDecoder: Decoder, SingleValueDecodingContainer {
         }
         return try placeholder(type)
     }
+
+    /// Whether it is of no use to look at further items.
+    fileprivate var hasTooManyProblems: Bool { problems.isFull }
 
     /// Reports a member that is not there.
     fileprivate func missing<T: Decodable>(_ type: T.Type, _ key: String) throws -> T {
@@ -92,7 +105,7 @@ final class TreeDecoder: Decoder, SingleValueDecodingContainer {
     private static func report(
         _ message: String, _ parent: TreeDecoder?, _ step: Step, _ problems: DecodingProblems
     ) {
-        problems.all.append(FieldProblem(field: path(parent, step), message: message))
+        problems.add(FieldProblem(field: path(parent, step), message: message))
     }
 
     /// The path with dots of what stands at `step` below `parent`.
@@ -234,6 +247,7 @@ private struct UnkeyedTree: UnkeyedDecodingContainer {
     }
 
     mutating func decode<T: Decodable>(_ type: T.Type) throws -> T {
+        if decoder.hasTooManyProblems { throw Abandoned() }
         let value = try take()
         return try decoder.child(type, value, .index(currentIndex - 1))
     }
