@@ -108,8 +108,7 @@ actor InstanceHost {
             switch entry.command {
             case .data: room.machine.data(frame, in: entry.range, from: entry.player)
             case .transform:
-                guard let value = try? JSONParser.parse(frame[entry.range]) else { continue }
-                room.machine.transform(value, from: entry.player, now: now)
+                room.machine.transform(frame, in: entry.range, from: entry.player, now: now)
             }
             touched[ObjectIdentifier(room)] = room
         }

@@ -104,65 +104,38 @@ struct InstanceMachine: ~Copyable {
         members.first { frame[$0.key].elementsEqual(key.utf8) }.map { frame[$0.value] }
     }
 
-    /// A member moves something. What may not be is dropped: there is no answer to a transform.
-    mutating func transform(_ value: JSONValue, from player: PlayerID, now: Timestamp) {
+    /// A member moves something: the command's `data` is the object in `range` of `frame`. What may
+    /// not be is dropped: there is no answer to a transform.
+    mutating func transform(
+        _ frame: [UInt8], in range: Range<Int>, from player: PlayerID, now: Timestamp
+    ) {
         guard holds(player) else { return }
         try? transforms.take(
-            value, from: player, mayMoveObjects: master == player, now: now)
+            frame, in: range, from: player, mayMoveObjects: master == player, now: now)
     }
 
     /// All that waits, as one frame for every Reil that has members here.
     mutating func takeBatch() -> [UInt8] {
         let instance = hosting.instance
         let subgroup = subgroup
-        var pending: [(PlayerID, [RoomTransform])] = []
+        var pending: [(PlayerID, [(path: String, words: [UInt8])])] = []
         transforms.drain { pending.append(($0, $1)) }
         for (player, moved) in pending {
+            let opening =
+                #"{"command":"instance-transform","subgroup":"\#(subgroup)","data":{"#
+                + #""instance":"\#(subgroup)","player":"\#(player.text)","path":"#
             batch.append(sender: player, audience: .others, isState: true) { out in
-                for transform in moved {
-                    Self.frame(transform, instance, subgroup, into: &out)
+                for (path, words) in moved {
+                    Self.framed(into: &out) { out in
+                        out.append(opening)
+                        out.append(jsonString: path)
+                        out.append(words)
+                        out.append("}}")
+                    }
                 }
             }
         }
         return batch.take(instance: instance, epoch: hosting.epoch)
-    }
-
-    private static func frame(
-        _ transform: RoomTransform, _ instance: InstanceID, _ subgroup: String,
-        into out: inout ByteWriter
-    ) {
-        framed(into: &out) { out in
-            out.append(#"{"command":"instance-transform","subgroup":""#)
-            out.append(subgroup)
-            out.append(#"","data":{"instance":""#)
-            out.append(subgroup)
-            out.append(#"","player":""#)
-            out.append(transform.player.text)
-            out.append(#"","path":"#)
-            out.append(jsonString: transform.path)
-            append("p", transform.p, into: &out)
-            append("r", transform.r, into: &out)
-            append("s", transform.s, into: &out)
-            append("v", transform.v, into: &out)
-            append("a", transform.a, into: &out)
-            out.append(#","at":"#)
-            out.append(decimal: transform.at.milliseconds)
-            out.append("}}")
-        }
-    }
-
-    private static func append(
-        _ key: StaticString, _ numbers: [Double]?, into out: inout ByteWriter
-    ) {
-        guard let numbers else { return }
-        out.append(#",""#)
-        out.append(key)
-        out.append(#"":["#)
-        for (index, number) in numbers.enumerated() {
-            if index > 0 { out.append(UInt8(ascii: ",")) }
-            out.append(json: .double(number))
-        }
-        out.append(UInt8(ascii: "]"))
     }
 
     private mutating func say(

@@ -27,13 +27,24 @@ struct TransformTable {
 
     private struct Entry {
         var transform: RoomTransform
-        var isDirty = false
+        /// What is told of it behind its path.
+        var words: [UInt8]
+        var isDirty = true
+    }
+
+    /// What is kept of each player who has moved something.
+    private struct Mover {
+        /// `p:<player>`, where the paths of its body begin.
+        let name: String
+        var pathCount = 0
+        /// Where in `dirty` its paths are since the last tick.
+        var place: Int?
     }
 
     private var entries: [String: Entry] = [:]
     /// Paths to tell, by sender, in the order in which they first changed since the last tick.
     private var dirty: [(player: PlayerID, paths: [String])] = []
-    private var pathCount: [PlayerID: Int] = [:]
+    private var movers: [PlayerID: Mover] = [:]
     private var objectCount = 0
 
     /// Whether there is something to tell.
@@ -44,93 +55,93 @@ struct TransformTable {
         entries.sorted { $0.key < $1.key }.map(\.value.transform)
     }
 
-    /// Takes what `player` says in an `instance-transform`.
+    /// Takes what `player` says in an `instance-transform`, whose `data` is the object in `range`
+    /// of `frame`.
     mutating func take(
-        _ data: JSONValue, from player: PlayerID, mayMoveObjects: Bool, now: Timestamp
+        _ frame: [UInt8], in range: Range<Int>, from player: PlayerID, mayMoveObjects: Bool,
+        now: Timestamp
     ) throws(Refusal) {
-        let transform = try Self.read(data, from: player, now: now)
-        let isObject = transform.path.utf8.first == UInt8(ascii: "o")
+        guard let words = TransformWords(frame, range), words.at <= now + Self.tolerance else {
+            throw .malformed
+        }
+        var mover = movers[player] ?? Mover(name: "p:\(player.text)")
+        let path = try Self.path(frame[words.path], of: mover.name)
+        let isObject = path.utf8.first == UInt8(ascii: "o")
         if isObject, !mayMoveObjects { throw .notOwned }
-        if let known = entries[transform.path] {
+        guard let transform = words.transform(frame, of: player, path: path),
+            transform.p.allSatisfy({ abs($0) <= Self.farthest })
+        else { throw .malformed }
+        let known = entries[path]
+        if let known {
             guard transform.at >= known.transform.at, transform.differs(from: known.transform)
             else { throw .stale }
         } else if isObject {
             guard objectCount < Self.objectPaths else { throw .tooMany }
             objectCount += 1
         } else {
-            guard pathCount[player, default: 0] < Self.pathsPerPlayer else { throw .tooMany }
-            pathCount[player, default: 0] += 1
+            guard mover.pathCount < Self.pathsPerPlayer else { throw .tooMany }
+            mover.pathCount += 1
         }
-        let wasDirty = entries[transform.path]?.isDirty ?? false
-        entries[transform.path] = Entry(transform: transform, isDirty: true)
-        if wasDirty { return }
-        if let index = dirty.lastIndex(where: { $0.player == player }) {
-            dirty[index].paths.append(transform.path)
-        } else {
-            dirty.append((player, [transform.path]))
+        entries[path] = Entry(transform: transform, words: words.told(frame, transform))
+        if known?.isDirty != true {
+            if let place = mover.place {
+                dirty[place].paths.append(path)
+            } else {
+                mover.place = dirty.count
+                dirty.append((player, [path]))
+            }
         }
+        movers[player] = mover
     }
 
-    /// Hands out what changed, sender by sender, and remembers that it was told.
-    mutating func drain(_ body: (PlayerID, [RoomTransform]) -> Void) {
+    /// Hands out the paths that changed, sender by sender, with what is told of each, and remembers
+    /// that it was told.
+    mutating func drain(_ body: (PlayerID, [(path: String, words: [UInt8])]) -> Void) {
         for (player, paths) in dirty {
-            var transforms: [RoomTransform] = []
-            transforms.reserveCapacity(paths.count)
+            movers[player]?.place = nil
+            var told: [(path: String, words: [UInt8])] = []
+            told.reserveCapacity(paths.count)
             for path in paths {
                 guard let entry = entries[path], entry.isDirty else { continue }
-                transforms.append(entry.transform)
+                told.append((path, entry.words))
                 entries[path]?.isDirty = false
             }
-            if !transforms.isEmpty { body(player, transforms) }
+            if !told.isEmpty { body(player, told) }
         }
         dirty.removeAll(keepingCapacity: true)
     }
 
     /// Forgets the body of a player who left; objects stay where they are.
     mutating func forget(_ player: PlayerID) {
-        let prefix = "p:\(player.text)/"
+        guard let mover = movers.removeValue(forKey: player) else { return }
+        let prefix = "\(mover.name)/"
         for path in entries.keys.filter({ $0.hasPrefix(prefix) }) { entries[path] = nil }
-        dirty.removeAll { $0.player == player }
-        pathCount[player] = nil
+        if let place = mover.place { dirty[place].paths = [] }
     }
 
-    private static func read(
-        _ data: JSONValue, from player: PlayerID, now: Timestamp
-    ) throws(Refusal) -> RoomTransform {
-        guard let text = data["path"]?.stringValue, let at = data["at"]?.integerValue,
-            let position = vector(data["p"], 3)
-        else { throw .malformed }
-        let time = Timestamp(milliseconds: at)
-        guard time <= now + tolerance, position.allSatisfy({ abs($0) <= farthest }) else {
-            throw .malformed
-        }
-        func optional(_ key: String, _ count: Int) throws(Refusal) -> [Double]? {
-            guard let value = data[key], !value.isNull else { return nil }
-            guard let numbers = vector(value, count) else { throw .malformed }
-            return numbers
-        }
-        return RoomTransform(
-            player: player, path: try path(text, of: player), p: position,
-            r: try optional("r", 4), s: try optional("s", 3), v: try optional("v", 3),
-            a: try optional("a", 3), at: time)
-    }
-
-    /// The path in its one spelling: `@me` is the sender.
-    private static func path(_ text: String, of player: PlayerID) throws(Refusal) -> String {
-        guard text.utf8.count <= 160, let slash = text.firstIndex(of: "/"),
-            text[slash...].utf8.allSatisfy(isPathByte), text.utf8.last != UInt8(ascii: "/")
+    /// The path in its one spelling: `@me` is the sender, whose body is called `name`.
+    private static func path(
+        _ text: ArraySlice<UInt8>, of name: String
+    ) throws(Refusal) -> String {
+        guard text.count <= 160, let slash = text.firstIndex(of: UInt8(ascii: "/")),
+            text[slash...].allSatisfy(isPathByte), text.last != UInt8(ascii: "/")
         else { throw .malformed }
         let owner = text[..<slash]
-        if owner.hasPrefix("p:") {
-            let name = owner.dropFirst(2)
-            guard name == "@me" || name == player.text else { throw .notOwned }
-            return "p:\(player.text)\(text[slash...])"
+        if owner.starts(with: bodyPrefix) {
+            guard owner.elementsEqual(ownBody) || owner.elementsEqual(name.utf8) else {
+                throw .notOwned
+            }
+            return name + String(decoding: text[slash...], as: UTF8.self)
         }
-        guard owner.hasPrefix("o:"), (3...66).contains(owner.utf8.count),
-            owner.utf8.allSatisfy(isPathByte)
+        guard owner.starts(with: objectPrefix), (3...66).contains(owner.count),
+            owner.allSatisfy(isPathByte)
         else { throw .malformed }
-        return text
+        return String(decoding: text, as: UTF8.self)
     }
+
+    private static let bodyPrefix = Array("p:".utf8)
+    private static let ownBody = Array("p:@me".utf8)
+    private static let objectPrefix = Array("o:".utf8)
 
     private static func isPathByte(_ byte: UInt8) -> Bool {
         switch byte {
@@ -140,17 +151,6 @@ struct TransformTable {
             true
         case _: false
         }
-    }
-
-    private static func vector(_ value: JSONValue?, _ count: Int) -> [Double]? {
-        guard let items = value?.arrayValue, items.count == count else { return nil }
-        var numbers: [Double] = []
-        numbers.reserveCapacity(count)
-        for item in items {
-            guard let number = item.doubleValue, number.isFinite else { return nil }
-            numbers.append(number)
-        }
-        return numbers
     }
 }
 

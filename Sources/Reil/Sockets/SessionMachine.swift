@@ -24,15 +24,19 @@ struct SessionMachine {
         static let authentication = Duration.seconds(10)
         static let tries = 5
         static let instances = 4
+        // In nanoseconds, as they are reckoned with for each message.
         /// A burst is three seconds' worth.
-        static let burst = Duration.seconds(3)
-        static let command = Duration.seconds(1) / 60
-        static let transform = Duration.seconds(1) / 1_200
-        static let bytesPerSecond = 2 << 20
-        /// Refusals for speaking too often before the socket is closed, and how soon they are
-        /// forgiven: whoever heeds them stays.
-        static let refusals = 180
-        static let refusal = Duration.seconds(1) / 10
+        static let burst: UInt64 = 3_000_000_000
+        /// 60 a second.
+        static let command: UInt64 = 1_000_000_000 / 60
+        /// 1,200 a second.
+        static let transform: UInt64 = 1_000_000_000 / 1_200
+        /// 2 MiB a second.
+        static let byte: UInt64 = 1_000_000_000 / (2 << 20)
+        /// How soon a refusal for speaking too often is forgiven: whoever heeds them stays.
+        static let refusal: UInt64 = 100_000_000
+        /// So many not forgiven ones close the socket.
+        static let refusals: UInt64 = 180
         /// Messages kept while an authentication is under way.
         static let waiting = 64
     }
@@ -70,7 +74,7 @@ struct SessionMachine {
 
     /// Judges a message.
     mutating func receive(_ message: [UInt8], now: Instant) -> Verdict {
-        let cost = Duration.seconds(1) / Limits.bytesPerSecond * message.count
+        let cost = UInt64(message.count) * Limits.byte
         let isLight = volume.take(cost, upTo: Limits.burst, now: now)
         let frame: SocketFrame
         switch SocketFrame.read(message) {
@@ -170,12 +174,12 @@ struct SessionMachine {
 
 /// Tokens that come back evenly, as one number: the moment at which all are there again.
 struct Bucket {
-    private var full = Instant(nanoseconds: 0)
+    private var full: UInt64 = 0
 
-    /// Takes what `cost` brings back, if no more than `burst` of it is out then.
-    mutating func take(_ cost: Duration, upTo burst: Duration, now: Instant) -> Bool {
-        let next = max(full, now) + cost
-        guard next - now <= burst else { return false }
+    /// Takes what comes back in `cost` nanoseconds, if no more than `burst` of it is out then.
+    mutating func take(_ cost: UInt64, upTo burst: UInt64, now: Instant) -> Bool {
+        let next = max(full, now.nanoseconds) + cost
+        guard next - now.nanoseconds <= burst else { return false }
         full = next
         return true
     }

@@ -35,6 +35,8 @@ struct SocketFrame: Sendable {
     private(set) var subgroup: Range<Int>?
     /// Where `data` stands, an object.
     private(set) var data: Range<Int>?
+    /// Whom it is for.
+    private(set) var target = Subgroup.node
 
     private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
@@ -58,6 +60,7 @@ struct SocketFrame: Sendable {
             case _: break
             }
         }
+        frame.target = aim(frame)
         return isSound && frame.command != nil ? .frame(frame) : .malformed(frame)
     }
 
@@ -78,13 +81,14 @@ struct SocketFrame: Sendable {
     /// The command's name as the client wrote it.
     var name: String { command.flatMap { JSONScanner.text(bytes, $0) } ?? "" }
 
-    /// Whom it is for.
-    var target: Subgroup {
-        guard let subgroup else { return .node }
-        let inner = bytes[subgroup].dropFirst().dropLast()
-        if inner.elementsEqual("avr".utf8) { return .node }
+    private static func aim(_ frame: SocketFrame) -> Subgroup {
+        guard let subgroup = frame.subgroup else { return .node }
+        let inner = frame.bytes[subgroup].dropFirst().dropLast()
+        if inner.elementsEqual(nodeName) { return .node }
         return InstanceID(utf8: inner).map { .instance($0) } ?? .other
     }
+
+    private static let nodeName = Array("avr".utf8)
 
     /// `data` as a value of its type; without one it is empty.
     func decode<Input: Decodable>(_ type: Input.Type) throws(InvalidFields) -> Input {

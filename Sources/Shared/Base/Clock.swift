@@ -65,6 +65,13 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
 extension Duration {
     /// The whole of it in nanoseconds, cut off at ±292 years.
     public var nanoseconds: Int64 {
+        // Anything below 18 seconds is one division, all else a division of 128 bits.
+        let whole = attoseconds
+        if let short = UInt64(exactly: whole) { return Int64(short / 1_000_000_000) }
+        return longNanoseconds
+    }
+
+    private var longNanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let whole = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         if whole.overflow { return seconds < 0 ? .min : .max }

@@ -153,26 +153,13 @@ public struct ID<Kind: IDKind>: TextScalar, Comparable {
     }
 
     /// Reads the one spelling from bytes, such as a part of a path.
-    public init?(utf8 text: some Collection<UInt8>) {
-        let bytes = Array(text)
-        guard let words = UUIDText.read(bytes.span, after: Kind.prefix) else { return nil }
+    public init?(utf8 text: ArraySlice<UInt8>) {
+        guard let words = UUIDText.read(text.span, after: Kind.prefix) else { return nil }
         self.init(high: words.high, low: words.low)
     }
 
     /// The one spelling.
-    public var text: String {
-        var text: [UInt8] = [UInt8(ascii: Kind.prefix), UInt8(ascii: "_")]
-        text.reserveCapacity(38)
-        for place in 0..<32 {
-            if place == 8 || place == 12 || place == 16 || place == 20 {
-                text.append(UInt8(ascii: "-"))
-            }
-            let word = place < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - place % 16 * 4) & 15)
-            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
+    public var text: String { UUIDText.write(high, low, after: Kind.prefix) }
 
     /// By the bytes, and so by age for those of version 7.
     public static func < (a: ID, b: ID) -> Bool { (a.high, a.low) < (b.high, b.low) }
@@ -190,6 +177,26 @@ public struct ID<Kind: IDKind>: TextScalar, Comparable {
 /// The reading of an id, apart from the type: a generic function would cost each caller its
 /// specialisation.
 private enum UUIDText {
+    static func write(_ high: UInt64, _ low: UInt64, after prefix: Unicode.Scalar) -> String {
+        unsafe String(unsafeUninitializedCapacity: 38) { text in
+            unsafe text[0] = UInt8(ascii: prefix)
+            unsafe text[1] = UInt8(ascii: "_")
+            var index = 2
+            for place in 0..<32 {
+                if place == 8 || place == 12 || place == 16 || place == 20 {
+                    unsafe text[index] = UInt8(ascii: "-")
+                    index += 1
+                }
+                let word = place < 16 ? high : low
+                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - place % 16 * 4)) & 15
+                let first = digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10
+                unsafe text[index] = first + digit
+                index += 1
+            }
+            return index
+        }
+    }
+
     static func read(
         _ text: Span<UInt8>, after prefix: Unicode.Scalar
     ) -> (high: UInt64, low: UInt64)? {

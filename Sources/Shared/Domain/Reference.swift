@@ -42,7 +42,7 @@ public struct Reference<Kind: IDKind>: TextScalar {
             }
             version = label
         }
-        guard let id = ID<Kind>(utf8: local[0].utf8) else { return nil }
+        guard let id = ID<Kind>(String(local[0])) else { return nil }
         self.init(id: id, version: version, server: server)
     }
 
@@ -139,7 +139,7 @@ public struct UserSelector: TextScalar {
                 guard let address = ServerAddress(String(parts[1])) else { return nil }
                 server = address
             }
-            if let id = UserID(utf8: parts[0].utf8) {
+            if let id = UserID(String(parts[0])) {
                 self.init(name: .id(id), server: server)
             } else if let username = Username(String(parts[0])) {
                 self.init(name: .username(username), server: server)

@@ -218,3 +218,11 @@ extension InstanceMachine {
         data(frame, in: frame.indices, from: player)
     }
 }
+
+extension InstanceMachine {
+    fileprivate mutating func transform(_ data: JSONValue, from player: PlayerID, now: Timestamp) {
+        // Not at the beginning of the frame, as it never is.
+        let frame = [UInt8](repeating: 0, count: 7) + JSONCoder.encode(data)
+        transform(frame, in: 7..<frame.count, from: player, now: now)
+    }
+}

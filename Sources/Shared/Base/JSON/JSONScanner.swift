@@ -57,6 +57,70 @@ public struct JSONScanner {
         return (try? JSONParser.parse(quoted))?.stringValue
     }
 
+    /// The numbers of a list of just so many; nil for anything else, or one that no `Double` is.
+    ///
+    /// `range` is a value's that was found here, so that its grammar is right.
+    public static func numbers(
+        _ bytes: [UInt8], _ range: Range<Int>, count: Int
+    ) -> [Double]? {
+        guard bytes[range.lowerBound] == UInt8(ascii: "[") else { return nil }
+        var numbers: [Double] = []
+        numbers.reserveCapacity(count)
+        var index = range.lowerBound + 1
+        let end = range.upperBound - 1
+        while index < end {
+            switch bytes[index] {
+            case 0x20, 0x0A, 0x0D, 0x09, UInt8(ascii: ","): index += 1
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                let start = index
+                while index < end, isOfNumber(bytes[index]) { index += 1 }
+                guard numbers.count < count, let number = number(bytes, start..<index) else {
+                    return nil
+                }
+                numbers.append(number)
+            case _: return nil
+            }
+        }
+        return numbers.count == count ? numbers : nil
+    }
+
+    private static func isOfNumber(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
+            UInt8(ascii: "+"), UInt8(ascii: "e"), UInt8(ascii: "E"):
+            true
+        case _: false
+        }
+    }
+
+    private static let powersOfTen: [Double] = [
+        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ]
+
+    /// Up to 15 digits without an exponent are two whole numbers that a `Double` holds, and their
+    /// quotient is the nearest to it; nearly all that is sent is so.
+    private static func number(_ bytes: [UInt8], _ range: Range<Int>) -> Double? {
+        var mantissa: UInt64 = 0
+        var digits = 0
+        var scale = 0
+        var isFraction = false
+        for index in range {
+            let byte = bytes[index]
+            if byte == UInt8(ascii: "."), !isFraction {
+                isFraction = true
+            } else if byte &- UInt8(ascii: "0") < 10, digits < 15 {
+                mantissa = mantissa * 10 + UInt64(byte - UInt8(ascii: "0"))
+                digits += 1
+                if isFraction { scale += 1 }
+            } else if byte != UInt8(ascii: "-") || index > range.lowerBound {
+                let value = (try? JSONParser.parse(bytes[range]))?.doubleValue
+                return value.flatMap { $0.isFinite ? $0 : nil }
+            }
+        }
+        let value = Double(mantissa) / powersOfTen[scale]
+        return bytes[range.lowerBound] == UInt8(ascii: "-") ? -value : value
+    }
+
     private func fault(_ reason: JSONError.Reason) -> JSONError {
         JSONError(offset: offset, reason: reason)
     }
