@@ -129,10 +129,12 @@ class API:
     def login(self, username: str, password: str) -> dict:
         return self.post("/api/auth/login", {"username": username, "password": password})
 
-    def is_healthy(self) -> bool:
+    def is_healthy(self, ins: int = 0) -> bool:
+        """Whether all roles are up, and at least so many Ins linked."""
         try:
-            return self.call("GET", "/api/health").status == 200
-        except (OSError, http.client.HTTPException):
+            answer = self.call("GET", "/api/health")
+            return answer.status == 200 and json.loads(answer.body)["data"]["ins"] >= ins
+        except (OSError, http.client.HTTPException, ValueError, KeyError):
             return False
 
 

@@ -168,11 +168,13 @@ class OwnCluster:
         return topology.running(self.folder / "data")
 
     def wait_healthy(self, limit: float = 30) -> None:
-        """Every process is there again, and every gateway says that all is well."""
+        """Every process is there again, and every gateway says that all is well and all its Ins are linked."""
         state = self.state
-        apis = [API(address, state["secure"], state["ca"]) for node in state["nodes"] for address in node["reils"]]
+        apis = {API(address, state["secure"], state["ca"]):
+                sum(name.startswith(f"{node['name']} ins") for name in state["processes"])
+                for node in state["nodes"] for address in node["reils"]}
         deadline = time.monotonic() + limit
-        while not all(api.is_healthy() for api in apis):
+        while not all(api.is_healthy(ins) for api, ins in apis.items()):
             if time.monotonic() > deadline:
                 raise Unexpected(f"not healthy within {limit:.0f} s\n" + tail(self.log.read_text()))
             time.sleep(0.05)
