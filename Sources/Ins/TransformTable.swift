@@ -116,7 +116,8 @@ struct TransformTable {
         guard let mover = movers.removeValue(forKey: player) else { return }
         let prefix = "\(mover.name)/"
         for path in entries.keys.filter({ $0.hasPrefix(prefix) }) { entries[path] = nil }
-        if let place = mover.place { dirty[place].paths = [] }
+        // What it moved last of objects is still to be told.
+        if let place = mover.place { dirty[place].paths.removeAll { $0.hasPrefix(prefix) } }
     }
 
     /// The path in its one spelling: `@me` is the sender, whose body is called `name`.

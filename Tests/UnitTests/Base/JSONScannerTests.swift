@@ -14,6 +14,35 @@ struct JSONScannerTests {
         }
     }
 
+    @Test func `a list's numbers are those that the parser reads`() throws {
+        let random = SeededRandom(seed: 5)
+        let digits = Array("0123456789".utf8)
+        for _ in 0..<20_000 {
+            var words: [String] = []
+            for _ in 0..<3 {
+                func some(_ limit: UInt64) -> String {
+                    let count = 1 + random.next() % limit
+                    return String(
+                        decoding: (0..<count).map { _ in digits[Int(random.next() % 10)] },
+                        as: UTF8.self)
+                }
+                var word = random.next() % 2 == 0 ? "-" : ""
+                word += random.next() % 3 == 0 ? "0" : "\(1 + random.next() % 9)" + some(17)
+                if random.next() % 2 == 0 { word += "." + some(20) }
+                if random.next() % 5 == 0 { word += random.next() % 2 == 0 ? "e-7" : "E+12" }
+                words.append(word)
+            }
+            let bytes = Array("[\(words.joined(separator: " ,"))]".utf8)
+            let parsed = try JSONParser.parse(bytes).arrayValue?.compactMap(\.doubleValue)
+            let read = JSONScanner.numbers(bytes, bytes.indices, count: 3)
+            #expect(read == parsed, "\(words)")
+        }
+        for text in ["[1,2]", "[1,2,3,4]", "[1,2,null]", "[1,2,[3]]", "[]", "7", "[1,2,1e999]"] {
+            let bytes = Array(text.utf8)
+            #expect(JSONScanner.numbers(bytes, bytes.indices, count: 3) == nil, "\(text)")
+        }
+    }
+
     @Test func `members are found where they stand`() throws {
         let found = try members(
             #" {"a" : 1.50 ,"b":{"c":[1,{"d":"}"}]}, "e\n":"x\"y" ,"f":null,"g":[] } "#)

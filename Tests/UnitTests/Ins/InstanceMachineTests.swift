@@ -147,6 +147,25 @@ struct InstanceMachineTests {
         #expect(told.map { $0["command"]?.stringValue } == ["instance-joined"])
     }
 
+    @Test func `an object that a leaving master moved is told of, and goes on being moved`() throws
+    {
+        let owner = UserID.make(clock: clock, random: random)
+        var room = InstanceMachine(hosting(owner: owner))
+        let (master, other, third) = (player(.owner, user: owner), player(), player())
+        for one in [master, other, third] { _ = room.enter(one) }
+        _ = room.takeBatch()
+        let now = clock.timestamp()
+        let at = now.milliseconds
+        room.transform(transform(1, at: at, path: "o:door/body"), from: master.id, now: now)
+        room.leave(master.id, .disconnected)
+        let first = try heard(room.takeBatch(), by: third.id)
+        #expect(first.contains { $0["data"]?["path"]?.stringValue == "o:door/body" })
+        expectMaster(room.master, other.id)
+        room.transform(transform(2, at: at + 1, path: "o:door/body"), from: other.id, now: now)
+        let second = try heard(room.takeBatch(), by: third.id)
+        #expect(second.map { $0["data"]?["p"]?[0]?.doubleValue } == [2])
+    }
+
     @Test func `data goes to those named, else to all others, in order`() throws {
         var room = InstanceMachine(hosting())
         let (a, b, c) = (player(), player(), player())
