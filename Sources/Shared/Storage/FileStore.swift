@@ -210,7 +210,8 @@ public final class FileStore: Sendable {
 
     // MARK: For uploads
 
-    /// Gives the whole file its name, or drops it when there is one of the same bytes.
+    /// Gives the whole file its name, or drops it when there is one of the same bytes. One of another
+    /// size was damaged, and is replaced.
     func adopt(_ file: PartialFile, as hash: SHA256Digest) throws(FileError) -> StoredFile {
         let (folder, path) = paths(hash)
         state.withLock { $0.pins[hash, default: 0] += 1 }
@@ -218,8 +219,12 @@ public final class FileStore: Sendable {
         return try naming.withLock { (_) throws(FileError) in
             do throws(FileError) {
                 let known = try stored(hash, pin: pin)
-                try file.remove()
-                return known
+                if known.size == file.size {
+                    // Its name may be of an upload that failed before it was durable.
+                    try Disk.sync(folder: folder)
+                    try file.remove()
+                    return known
+                }
             } catch  where error == .missing {}
             if try Disk.makeFolder(folder) { try Disk.sync(folder: self.folder) }
             try file.rename(to: path)

@@ -170,7 +170,8 @@ final class PartialFile: @unchecked Sendable {
     private let path: String
     private let file: OpenFile
     private var hasher: SHA256.Incremental? = SHA256.Incremental()
-    private var size: Int64 = 0
+    /// Bytes in it so far.
+    private(set) var size: Int64 = 0
 
     init(_ path: String) throws(FileError) {
         self.path = path
@@ -207,9 +208,10 @@ final class PartialFile: @unchecked Sendable {
     func sync() throws(FileError) { try file.sync() }
     func rename(to target: String) throws(FileError) { try Disk.rename(path, to: target) }
 
-    /// Gives the room back at once, although the descriptor is still open.
+    /// Gives the room back at once, although the descriptor is still open. A file that has been
+    /// renamed is somebody's by now, and stays as it is.
     func remove() throws(FileError) {
-        _ = try Disk.remove(path)
+        guard try Disk.remove(path) else { return }
         try file.truncate(to: 0)
     }
 }

@@ -1,8 +1,9 @@
 import Base
 import Crypto
 import Glibc
-import Storage
 import Testing
+
+@testable import Storage
 
 /// Each name is of a whole file; what is cut off can be gone on with; nothing else is left.
 struct FileStoreTests {
@@ -157,6 +158,32 @@ struct FileStoreTests {
         }
         #expect(hashes == [SHA256.hash(content)])
         #expect(folder.files() == [name(SHA256.hash(content))])
+    }
+
+    @Test func `a fault after a file has its name leaves it whole`() throws {
+        let (before, after) = (folder.path + "/part", folder.path + "/named")
+        let file = try PartialFile(before)
+        try file.append(bytes(1_000))
+        try file.rename(to: after)
+        try file.remove()
+        #expect(folder.files() == ["named"])
+        #expect(try OpenFile(after, O_RDONLY).read(upTo: 2_000) == bytes(1_000))
+    }
+
+    @Test func `a damaged file is replaced when its bytes come again`() async throws {
+        let files = try store()
+        let content = bytes(5_000)
+        let hash = SHA256.hash(content)
+        for _ in 0..<2 {
+            let upload = try await files.upload()
+            try await upload.append(content)
+            let file = try await upload.finish()
+            #expect(file.size == 5_000)
+            #expect(read(file) == content)
+            #expect(read(try #require(try files.open(hash))) == content)
+            try OpenFile(folder.path + "/" + name(hash), O_WRONLY).truncate(to: 0)
+        }
+        #expect(folder.files() == [name(hash)])
     }
 
     @Test func `a file is not deleted under whoever has just sent it, and stays readable`()
