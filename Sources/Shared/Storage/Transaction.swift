@@ -32,8 +32,16 @@ public struct Reader<Failure: DatabaseFailure>: ~Copyable {
 public struct Transaction<Failure: DatabaseFailure>: ~Copyable {
     /// For functions that read, in a transaction or out of one.
     public let reader: Reader<Failure>
+    private let sequels: CommitSequels
 
-    init(_ connection: Connection) { reader = Reader(connection) }
+    init(_ connection: Connection, _ sequels: CommitSequels) {
+        reader = Reader(connection)
+        self.sequels = sequels
+    }
+
+    /// Has `body` done once this act is durable, and never if it is undone: on the writer's thread,
+    /// act by act in the order of the commits, before the act is answered. It must not wait.
+    public func onCommit(_ body: @escaping @Sendable () -> Void) { sequels.bodies.append(body) }
 
     /// The first row, or nil when there is none; also for changes with `RETURNING`.
     public func first<each Argument: ColumnValue, Output: RowDecodable>(
@@ -83,4 +91,9 @@ public struct Transaction<Failure: DatabaseFailure>: ~Copyable {
         if reader.connection.isInTransaction { return }
         throw Failure(reader.connection.lastFailure ?? .diskFull)
     }
+}
+
+/// What is done when an act is durable; the act's own, and touched by the writer's thread alone.
+final class CommitSequels {
+    var bodies: [@Sendable () -> Void] = []
 }

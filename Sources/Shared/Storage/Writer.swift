@@ -135,6 +135,7 @@ final class WriteAct<Answer: Sendable, Failure: DatabaseFailure>: Act, @unchecke
     private let body: @Sendable (borrowing Transaction<Failure>) throws(Failure) -> Answer
     private let continuation: CheckedContinuation<Result<Answer, Failure>, Never>
     private var answer: Result<Answer, Failure>?
+    private var sequels: CommitSequels?
 
     init(
         _ continuation: CheckedContinuation<Result<Answer, Failure>, Never>,
@@ -145,8 +146,10 @@ final class WriteAct<Answer: Sendable, Failure: DatabaseFailure>: Act, @unchecke
     }
 
     func run(_ connection: Connection) -> Bool {
+        let sequels = CommitSequels()
         do {
-            answer = .success(try body(Transaction(connection)))
+            answer = .success(try body(Transaction(connection, sequels)))
+            self.sequels = sequels
             return true
         } catch {
             answer = .failure(error)
@@ -154,10 +157,14 @@ final class WriteAct<Answer: Sendable, Failure: DatabaseFailure>: Act, @unchecke
         }
     }
 
-    func refuse(_ error: DatabaseError) { answer = .failure(Failure(error)) }
+    func refuse(_ error: DatabaseError) {
+        answer = .failure(Failure(error))
+        sequels = nil
+    }
 
     func finish(_ error: DatabaseError?) {
         if let error { refuse(error) }
+        for body in sequels?.bodies ?? [] { body() }
         continuation.resume(returning: answer ?? .failure(Failure(.closed)))
     }
 }

@@ -77,6 +77,38 @@ struct WriterTests {
         #expect(try database.first(People.byName, "early") != nil)
     }
 
+    @Test func `what follows a commit is done in its order, and not for what is undone`()
+        async throws
+    {
+        let database = try Database.test(folder)
+        let hold = Hold(database)
+        await hold.untilHeld()
+        let (written, told) = (Lock<[Int]>([]), Lock<[Int]>([]))
+        await withTaskGroup(of: Void.self) { group in
+            for index in 0..<40 {
+                group.addTask {
+                    try? await database.write { (transaction) throws(Refused) in
+                        transaction.onCommit {
+                            // Durable by now, for other connections too.
+                            let row = try? database.first(People.byName, "p\(index)")
+                            if row != nil { told.withLock { $0.append(index) } }
+                        }
+                        if index % 4 == 0 { throw Refused() }
+                        // The third kind is refused by the commit's own check.
+                        let pet: Int64 = index % 4 == 1 ? 9_999 : 0
+                        if pet > 0 { try transaction.run(People.insertPet, "rex", 1, pet, nil) }
+                        try transaction.run(People.insert, nil, "p\(index)", 1)
+                        written.withLock { $0.append(index) }
+                    }
+                    #expect(index % 4 < 2 || told.withLock { $0.contains(index) })
+                }
+            }
+            await hold.release()
+        }
+        let kept = written.withLock { $0.filter { $0 % 4 > 1 } }
+        #expect(kept.count == 20 && told.withLock { $0 } == kept)
+    }
+
     @Test func `64 writers lose nothing and double nothing`() async throws {
         let database = try Database.test(folder)
         try await database.add("sum", age: 0)
