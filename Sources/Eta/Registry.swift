@@ -91,24 +91,23 @@ public final class Registry: Sendable {
 
     /// What is done again and again, besides what features add to it.
     private func scheduleSweeps(_ guarding: LoginGuard) {
-        let (database, ambient, record, pushes) = (database, ambient, record, pushes)
+        let (database, ambient, record) = (database, ambient, record)
+        let (pushes, ending) = (pushes, ending)
         sweeper.every(.seconds(30), "expired rows") { () async throws(APIError) in
             let now = ambient.clock.timestamp()
-            let over = try await database.write { (transaction) throws(APIError) in
-                let over = try SessionStore.sweep(now: now, transaction)
+            try await database.write { (transaction) throws(APIError) in
+                // Sockets, and what was granted abroad, live as long as their session.
+                try ending.sweep(now: now, transaction)
                 try IntegrityStore.sweep(now: now, transaction)
                 try PeerStore.sweep(now: now, transaction)
                 try ChallengeStore.sweep(before: now - .seconds(24 * 3_600), transaction)
-                return over
             }
-            // Sockets live as long as their session.
-            for session in over { await pushes.revoke(.session(session)) }
             guarding.forget()
         }
         sweeper.every(.seconds(5), "figures") { () async throws(APIError) in
             if try await record.count() { pushes.announce(.server(record.server)) }
         }
-        let outside = OutsideChanges(node: node, database: database, pushes: pushes)
+        let outside = OutsideChanges(self)
         sweeper.every(.seconds(1), "changes from outside") { () async throws(APIError) in
             try await outside.publish()
         }

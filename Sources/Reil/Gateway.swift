@@ -38,10 +38,10 @@ final class GatewayRole: Component {
         let inner = HTTPClient(group: group, resolver: resolver, limits: .withinNode)
         eta = EtaLink(
             eta: settings.eta, clusterKey: settings.clusterKey, client: inner,
-            loop: group.loops[0], ambient: ambient)
+            loops: group.loops, ambient: ambient)
         cache = TokenCache()
         eta.observe(CacheObserver(cache: cache))
-        let worlds = HotWorlds()
+        let worlds = HotWorlds(eta: eta)
         eta.observe(worlds)
         peering = try Peering(settings, eta: eta, resolver: resolver, group: group)
         let authenticator = Authenticator(
@@ -150,7 +150,7 @@ private struct CacheObserver: RegistryObserver {
     func welcomed(_ welcome: Welcome) { cache.clear() }
 
     func received(_ push: RegistryPush) {
-        if case .revoke(_, let revocation) = push { cache.revoke(revocation) }
+        if case .revoke(let revocation) = push { cache.revoke(revocation) }
     }
 
     func etaLost() {}

@@ -54,7 +54,7 @@ struct AssetController: Sendable {
             throw Self.needsURL
         }
         let row = asset
-        let world = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             let (_, standing) = try WorldGate.editable(
                 id, by: context.caller, node, transaction.reader)
             if body.id != nil, !standing.isAdministrator {
@@ -67,9 +67,9 @@ struct AssetController: Sendable {
                     .assetUploadRefused, field: "world", "has \(Self.assetLimit) assets already")
             }
             try AssetStore.insert(row, transaction)
-            return try touched(id, context.now, transaction)
+            try WorldGate.touch(id, at: context.now, node, pushes, transaction)
         }
-        pushes.announce(.world(world))
+        await pushes.settled()
         return row.asset(node)
     }
 
@@ -91,7 +91,7 @@ struct AssetController: Sendable {
         _ path: WorldAPI.AssetPath, _ body: WorldAPI.AssetUpdate, _ context: RequestContext
     ) async throws(APIError) -> Asset {
         let id = try path.world.own(path.server, node)
-        let (asset, world, file) = try await database.write { (transaction) throws(APIError) in
+        let (asset, file) = try await database.write { (transaction) throws(APIError) in
             _ = try WorldGate.editable(id, by: context.caller, node, transaction.reader)
             guard var asset = try AssetStore.find(path.asset, in: id, transaction.reader) else {
                 throw APIError(.assetNotFound)
@@ -107,10 +107,10 @@ struct AssetController: Sendable {
             try Self.point(&asset, body)
             asset.updatedAt = context.now
             try AssetStore.update(asset, transaction)
-            let world = try touched(id, context.now, transaction)
-            return (asset.asset(node), world, asset.file == nil ? file : nil)
+            try WorldGate.touch(id, at: context.now, node, pushes, transaction)
+            return (asset.asset(node), asset.file == nil ? file : nil)
         }
-        pushes.announce(.world(world))
+        await pushes.settled()
         if let file { await keeper.release([file]) }
         return asset
     }
@@ -119,28 +119,19 @@ struct AssetController: Sendable {
         _ path: WorldAPI.AssetPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
         let id = try path.world.own(path.server, node)
-        let (world, file) = try await database.write { (transaction) throws(APIError) in
+        let file = try await database.write { (transaction) throws(APIError) in
             _ = try WorldGate.editable(id, by: context.caller, node, transaction.reader)
             guard let asset = try AssetStore.find(path.asset, in: id, transaction.reader) else {
                 throw APIError(.assetNotFound)
             }
             try context.requireMatch(asset.asset(node))
             try AssetStore.delete(asset.id, transaction)
-            return (try touched(id, context.now, transaction), asset.file)
+            try WorldGate.touch(id, at: context.now, node, pushes, transaction)
+            return asset.file
         }
-        pushes.announce(.world(world))
+        await pushes.settled()
         if let file { await keeper.release([file]) }
         return Nothing()
-    }
-
-    // MARK: Parts
-
-    /// The world as it is once something below it has changed.
-    private func touched(
-        _ id: WorldID, _ now: Timestamp, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> World {
-        let world = try WorldGate.touched(id, at: now, transaction)
-        return world.world(try AssetStore.all(of: id, transaction.reader), node)
     }
 
     private func requireListed(

@@ -108,8 +108,8 @@ struct FileController: Sendable {
         }
         // From here on nothing pins the file.
         switch taken.outcome {
-        case .success(let (asset, world, former)):
-            pushes.announce(.world(world))
+        case .success(let (asset, former)):
+            await pushes.settled()
             if let former { await keeper.release([former]) }
             return .complete(asset)
         case .failure(let error):
@@ -121,7 +121,7 @@ struct FileController: Sendable {
     /// A file that has arrived, and what became of it.
     private struct Taken: Sendable {
         var digest: SHA256Digest
-        var outcome: Result<(asset: Asset, world: World, former: SHA256Digest?), APIError>
+        var outcome: Result<(asset: Asset, former: SHA256Digest?), APIError>
     }
 
     /// Receives a file and makes it the asset's: it is pinned until it is referred to. Nil for a
@@ -147,11 +147,8 @@ struct FileController: Sendable {
                 (asset.url, asset.hash, asset.size) = (nil, hash, size)
                 (asset.file, asset.updatedAt) = (digest, now)
                 try AssetStore.update(asset, transaction)
-                let row = try WorldGate.touched(world, at: now, transaction)
-                let assets = try AssetStore.all(of: world, transaction.reader)
-                return (
-                    asset: asset.asset(node), world: row.world(assets, node), former: former
-                )
+                try WorldGate.touch(world, at: now, node, pushes, transaction)
+                return (asset: asset.asset(node), former: former)
             }
             return Taken(digest: digest, outcome: .success(kept))
         } catch {

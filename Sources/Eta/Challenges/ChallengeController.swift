@@ -52,14 +52,14 @@ struct ChallengeController: Sendable {
         _ path: ChallengeAPI.ChallengePath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
         let server = try scope(of: context.caller)
-        let owner = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             guard let found = try ChallengeStore.find(path.id, transaction.reader),
                 server == nil || found.server == server
             else { throw APIError(.challengeNotFound) }
             try ChallengeStore.revoke(path.id, transaction)
-            return found.server
+            transaction.onCommit { pushes.revoke(.server(found.server)) }
         }
-        await pushes.revoke(.server(owner))
+        await pushes.settled()
         return Nothing()
     }
 
@@ -106,14 +106,16 @@ struct ChallengeController: Sendable {
         let token = ServerToken.make(random: context.ambient.random)
         let hash = SHA256.hash(token.bytes)
         let expiresAt = now + Self.tokenLifetime
-        let isProved = try await database.write { (transaction) throws(APIError) in
-            try ChallengeStore.prove(
+        try await database.write { (transaction) throws(APIError) in
+            let isProved = try ChallengeStore.prove(
                 body.challenge, body.server, token: hash, expiresAt: expiresAt,
                 handover: now + Self.handover, transaction)
+            // Undone with what it did to the token before.
+            guard isProved else { throw APIError(.challengeNotFound) }
+            // The token before it has a nearer end now, which no Reil knows of.
+            transaction.onCommit { pushes.revoke(.server(body.server)) }
         }
-        guard isProved else { throw APIError(.challengeNotFound) }
-        // The token before it has a nearer end now, which no Reil knows of.
-        await pushes.revoke(.server(body.server))
+        await pushes.settled()
         return ChallengeAPI.Proved(
             id: body.challenge, server: body.server, token: token, expiresAt: expiresAt)
     }

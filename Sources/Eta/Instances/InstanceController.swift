@@ -74,7 +74,7 @@ struct InstanceController: Sendable {
         let world = body.world.absolute(at: node.address)
         try requireReach(of: world, for: context.caller)
         let (now, random) = (context.now, context.ambient.random)
-        let (row, view) = try await database.write { (transaction) throws(APIError) in
+        let view = try await database.write { (transaction) throws(APIError) in
             let (world, capacity) = try chosen(world, context.caller, transaction.reader)
             let name =
                 if let name = body.name { name } else {
@@ -90,10 +90,10 @@ struct InstanceController: Sendable {
             row.epoch = 1
             let ownWorld = world.isInternal(to: node.address) ? world.id : nil
             try InstanceStore.insert(row, ownWorld: ownWorld, transaction)
-            return (row, row.instance([], node))
+            tell(of: row, hosting: row.hosting, transaction)
+            return row.instance([], node)
         }
-        if let hosting = row.hosting { await pushes.host(hosting) }
-        pushes.announce(.instance(row.instance(nil, node)))
+        await pushes.settled()
         return view
     }
 
@@ -170,7 +170,7 @@ struct InstanceController: Sendable {
     func update(
         _ path: InstanceAPI.InstancePath, _ body: InstanceAPI.Update, _ context: RequestContext
     ) async throws(APIError) -> Instance {
-        let change = try await database.write { (transaction) throws(APIError) in
+        let view = try await database.write { (transaction) throws(APIError) in
             var (row, standing) = try InstanceGate.visible(
                 path.instance, to: context.caller, node, transaction.reader)
             guard AccessRules.mayDescribe(standing),
@@ -189,14 +189,22 @@ struct InstanceController: Sendable {
             let now = try InstanceGate.standing(
                 of: context.caller, to: after, node, transaction.reader)
             let isHostedAnew = before.owner != row.owner || before.capacity != row.capacity
-            return (
-                row: after, view: try InstanceGate.view(after, now, node, transaction.reader),
-                hosting: isHostedAnew ? after.hosting : nil
-            )
+            tell(of: after, hosting: isHostedAnew ? after.hosting : nil, transaction)
+            return try InstanceGate.view(after, now, node, transaction.reader)
         }
-        if let hosting = change.hosting { await pushes.host(hosting) }
-        pushes.announce(.instance(change.row.instance(nil, node)))
-        return change.view
+        await pushes.settled()
+        return view
+    }
+
+    /// Tells every Reil, on the commit, who runs the instance where that is news, and how it is.
+    private func tell(
+        of row: InstanceRow, hosting: Hosting?, _ transaction: borrowing Transaction<APIError>
+    ) {
+        let instance = row.instance(nil, node)
+        transaction.onCommit {
+            if let hosting { pushes.host(hosting) }
+            pushes.announce(.instance(instance))
+        }
     }
 
     private func apply(
@@ -223,15 +231,14 @@ struct InstanceController: Sendable {
     func delete(
         _ path: InstanceAPI.InstancePath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
-        let id = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             let (row, standing) = try InstanceGate.visible(
                 path.instance, to: context.caller, node, transaction.reader)
             guard AccessRules.mayEdit(standing) else { throw APIError(.userDontHavePermission) }
             try context.requireMatch(InstanceGate.view(row, standing, node, transaction.reader))
-            _ = try InstanceStore.delete(row.id, transaction)
-            return row.id
+            try keeper.end(row.id, transaction)
         }
-        keeper.tell(InstanceKeeper.Outcome(ended: [id]))
+        await pushes.settled()
         return Nothing()
     }
 }

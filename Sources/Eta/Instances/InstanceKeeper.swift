@@ -4,20 +4,8 @@ import Domain
 import Storage
 
 /// Ends what is over: seats of those who are gone, instances that stand empty or whose Ins is
-/// lost. It decides inside an act of writing, and tells the Reil once that is durable.
+/// lost. It decides inside an act of writing, and tells every Reil on the commit.
 public struct InstanceKeeper: LinkObserver {
-    /// What others have to be told of.
-    struct Outcome: Sendable {
-        /// Instances that are no more.
-        var ended: [InstanceID] = []
-        /// Instances that nobody runs for now: they are told as over, and are still there.
-        var orphaned: [InstanceID] = []
-        /// Seats that were taken away.
-        var dismissed: [(player: PlayerID, instance: InstanceID, type: LeaveType)] = []
-        /// Instances that are not what they were.
-        var changed: [Instance] = []
-    }
-
     let node: Node
     let database: Database
     let pushes: Pushes
@@ -34,28 +22,28 @@ public struct InstanceKeeper: LinkObserver {
         grace = registry.settings.emptyGrace
     }
 
-    /// Tells every Reil.
-    func tell(_ outcome: Outcome) {
-        for (player, instance, type) in outcome.dismissed {
-            pushes.dismiss(player, from: instance, type)
+    /// Ends an instance, if there is one.
+    func end(
+        _ id: InstanceID, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        guard try InstanceStore.delete(id, transaction) else { return }
+        transaction.onCommit {
+            pushes.close(id)
+            pushes.announce(.instanceDeleted(id))
         }
-        for instance in outcome.orphaned + outcome.ended { pushes.close(instance) }
-        for instance in outcome.changed { pushes.announce(.instance(instance)) }
-        for instance in outcome.ended { pushes.announce(.instanceDeleted(instance)) }
     }
 
     /// Takes seats away; `type` is what their players are told, nil when they know.
     func vacate(
         _ seats: [PlayerRow], _ type: LeaveType?, at now: Timestamp,
         _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> Outcome {
-        var outcome = Outcome()
-        var touched: [InstanceID] = []
+    ) throws(APIError) {
+        var left: Set<InstanceID> = []
         for seat in seats where try PlayerStore.delete(seat.id, transaction) {
-            if let type { outcome.dismissed.append((seat.id, seat.instance, type)) }
-            if !touched.contains(seat.instance) { touched.append(seat.instance) }
+            if let type { dismiss(seat.id, from: seat.instance, type, transaction) }
+            left.insert(seat.instance)
         }
-        for id in touched {
+        for id in left {
             guard let instance = try InstanceStore.find(.id(id), transaction.reader) else {
                 continue
             }
@@ -63,31 +51,34 @@ public struct InstanceKeeper: LinkObserver {
             if ownerLeft, instance.tags.contains(.killOnOwnerLeave),
                 try PlayerStore.count(of: instance.owner, in: id, transaction.reader) == 0
             {
-                if try InstanceStore.delete(id, transaction) { outcome.ended.append(id) }
+                try end(id, transaction)
                 continue
             }
             if instance.connected == 0 {
                 try InstanceStore.setEmpty(id, since: now, transaction)
             }
-            outcome.changed.append(instance.instance(nil, node))
+            let changed = instance.instance(nil, node)
+            transaction.onCommit { pushes.announce(.instance(changed)) }
         }
-        return outcome
+    }
+
+    private func dismiss(
+        _ player: PlayerID, from instance: InstanceID, _ type: LeaveType,
+        _ transaction: borrowing Transaction<APIError>
+    ) {
+        transaction.onCommit { pushes.dismiss(player, from: instance, type) }
     }
 
     /// All that a person has here is over: their instances, and their players in others'.
     func removeAll(
         of person: UserReference, at now: Timestamp,
         _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> Outcome {
-        var ended: [InstanceID] = []
-        for id in try InstanceStore.all(of: person, transaction.reader)
-        where try InstanceStore.delete(id, transaction) {
-            ended.append(id)
+    ) throws(APIError) {
+        for id in try InstanceStore.all(of: person, transaction.reader) {
+            try end(id, transaction)
         }
-        let seats = try PlayerStore.all(of: person, transaction.reader)
-        var outcome = try vacate(seats, .closed, at: now, transaction)
-        outcome.ended += ended
-        return outcome
+        try vacate(
+            try PlayerStore.all(of: person, transaction.reader), .closed, at: now, transaction)
     }
 
     /// Every instance that somebody runs.
@@ -100,26 +91,23 @@ public struct InstanceKeeper: LinkObserver {
     /// Ends the instances of an Ins that is lost; permanent ones wait for another.
     public func insLost(_ ins: String) async throws(APIError) {
         let now = clock.timestamp()
-        let outcome = try await database.write { (transaction) throws(APIError) in
-            var outcome = Outcome()
+        try await database.write { (transaction) throws(APIError) in
             for var instance in try InstanceStore.all(at: ins, transaction.reader) {
                 guard instance.tags.contains(.permanent) else {
-                    if try InstanceStore.delete(instance.id, transaction) {
-                        outcome.ended.append(instance.id)
-                    }
+                    try end(instance.id, transaction)
                     continue
                 }
                 // It waits without an Ins for the next one who wants to enter.
                 instance.ins = nil
                 instance.epoch += 1
                 try InstanceStore.place(instance, transaction)
-                let seats = try PlayerStore.all(in: instance.id, transaction.reader)
-                outcome.changed += try vacate(seats, nil, at: now, transaction).changed
-                outcome.orphaned.append(instance.id)
+                // Its members are told that it is over, although it is still there.
+                let id = instance.id
+                transaction.onCommit { pushes.close(id) }
+                try vacate(
+                    try PlayerStore.all(in: id, transaction.reader), nil, at: now, transaction)
             }
-            return outcome
         }
-        tell(outcome)
     }
 
     /// Compares the seats of a Reil with those that it reports.
@@ -127,19 +115,17 @@ public struct InstanceKeeper: LinkObserver {
         _ seats: [SeatReport], by run: String, before moment: Timestamp
     ) async throws(APIError) {
         let now = clock.timestamp()
-        let outcome = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             let kept = try PlayerStore.all(at: run, transaction.reader)
             let reported = Set(seats.map(\.player))
             let free = kept.filter { !reported.contains($0.id) && $0.joinedAt < moment }
             // They are told all the same: one that was on its way when the Reil spoke is undone.
-            var outcome = try vacate(free, .disconnected, at: now, transaction)
+            try vacate(free, .disconnected, at: now, transaction)
             let known = Set(kept.map(\.id))
             for seat in seats where !known.contains(seat.player) {
-                outcome.dismissed.append((seat.player, seat.instance, .disconnected))
+                dismiss(seat.player, from: seat.instance, .disconnected, transaction)
             }
-            return outcome
         }
-        tell(outcome)
     }
 
     /// Frees the seats of every Reil but these.
@@ -149,11 +135,10 @@ public struct InstanceKeeper: LinkObserver {
             try PlayerStore.runs(reader).filter { !runs.contains($0) }
         }
         for run in gone {
-            let outcome = try await database.write { (transaction) throws(APIError) in
+            try await database.write { (transaction) throws(APIError) in
                 let seats = try PlayerStore.all(at: run, transaction.reader)
-                return try vacate(seats, .disconnected, at: now, transaction)
+                try vacate(seats, .disconnected, at: now, transaction)
             }
-            tell(outcome)
         }
     }
 
@@ -164,16 +149,12 @@ public struct InstanceKeeper: LinkObserver {
             try InstanceStore.empty(since: limit, reader)
         }
         if empty.isEmpty { return }
-        let outcome = try await database.write { (transaction) throws(APIError) in
-            var outcome = Outcome()
+        try await database.write { (transaction) throws(APIError) in
             // Somebody may have entered since they were looked at.
-            for id in try InstanceStore.empty(since: limit, transaction.reader)
-            where try InstanceStore.delete(id, transaction) {
-                outcome.ended.append(id)
+            for id in try InstanceStore.empty(since: limit, transaction.reader) {
+                try end(id, transaction)
             }
-            return outcome
         }
-        tell(outcome)
     }
 }
 

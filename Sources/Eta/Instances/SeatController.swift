@@ -37,8 +37,8 @@ struct SeatController: Sendable {
             throw APIError(.malformedRequest, context: "a seat for no run of a Reil")
         }
         let kind = try kind(asked: body.as, caller)
-        let (now, random) = (context.now, context.ambient.random)
-        let seat = try await database.write { (transaction) throws(APIError) in
+        let now = context.now
+        let (seat, isPlaced) = try await database.write { (transaction) throws(APIError) in
             var (row, standing) = try InstanceGate.visible(
                 path.instance, to: caller, node, transaction.reader)
             if let refusal = AccessRules.refusal(InstanceAccess(row.tags), standing) {
@@ -52,7 +52,7 @@ struct SeatController: Sendable {
             guard row.connected < row.capacity.count else { throw APIError(.instanceIsFull) }
             let isPlaced = try place(&row, transaction)
             var player = PlayerRow(
-                id: .make(at: now, random: random), instance: row.id, user: person,
+                id: body.player, instance: row.id, user: person,
                 displayname: try displayname(of: caller, now, transaction.reader), kind: kind,
                 reil: run, now: now)
             try PlayerStore.insert(&player, transaction)
@@ -60,31 +60,31 @@ struct SeatController: Sendable {
             guard let full = try InstanceStore.find(.id(row.id), transaction.reader),
                 let hosting = full.hosting
             else { throw APIError(.noInstanceServer) }
-            return (
-                seat: RegistryAPI.Seat(player: full.player(player), hosting: hosting),
-                view: full.instance(nil, node), isPlaced: isPlaced
-            )
+            let instance = full.instance(nil, node)
+            transaction.onCommit {
+                if isPlaced { pushes.host(hosting) }
+                pushes.announce(.instance(instance))
+            }
+            return (RegistryAPI.Seat(player: full.player(player), hosting: hosting), isPlaced)
         }
-        if seat.isPlaced { await pushes.host(seat.seat.hosting) }
-        pushes.announce(.instance(seat.view))
-        return seat.seat
+        if isPlaced { await pushes.settled() }
+        return seat
     }
 
     func giveBack(
         _ path: RegistryAPI.SeatsPath, _ body: RegistryAPI.SeatReturn, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
         let caller = context.caller
-        let outcome = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             // What is gone already was given back by an answer that was lost, or taken away.
             guard let player = try PlayerStore.find(body.player, transaction.reader) else {
-                return InstanceKeeper.Outcome()
+                return
             }
             guard caller == .gateway || caller.isPerson(player.user, home: node.address) else {
                 throw APIError(.playerNotFound)
             }
-            return try keeper.vacate([player], nil, at: context.now, transaction)
+            try keeper.vacate([player], nil, at: context.now, transaction)
         }
-        keeper.tell(outcome)
         return Nothing()
     }
 

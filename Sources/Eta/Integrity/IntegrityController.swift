@@ -52,7 +52,7 @@ struct IntegrityController: Sendable {
         _ path: IntegrityAPI.IntegrityPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
         let (caller, now) = (context.caller, context.now)
-        let gone = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             let incoming = try IntegrityStore.incoming(path.id, now: now, transaction.reader)
             let outgoing = try IntegrityStore.outgoing(
                 path.id, of: caller.isAdministrator ? nil : caller.user?.id, at: caller.server,
@@ -66,16 +66,19 @@ struct IntegrityController: Sendable {
                 for row in outgoing { try IntegrityStore.deleteOutgoing(row, transaction) }
                 gone.outgoing = outgoing
             }
-            guard gone.incoming != nil || !gone.outgoing.isEmpty else {
+            let found = gone
+            guard found.incoming != nil || !found.outgoing.isEmpty else {
                 throw APIError(.integrityNotFound)
             }
-            return gone
+            transaction.onCommit {
+                // A host that revokes by itself needs not be told.
+                if caller.server == nil {
+                    for row in found.outgoing { pushes.endAbroad(row.id, at: row.server) }
+                }
+                if let id = found.incoming { pushes.revoke(.integrity(id)) }
+            }
         }
-        // A host that revokes by itself needs not be told.
-        if caller.server == nil {
-            for row in gone.outgoing { pushes.endAbroad(row.id, at: row.server) }
-        }
-        if let id = gone.incoming { await pushes.revoke(.integrity(id)) }
+        await pushes.settled()
         return Nothing()
     }
 
@@ -107,16 +110,19 @@ struct IntegrityController: Sendable {
         let token = IntegrityToken.make(random: context.ambient.random)
         let hash = SHA256.hash(token.bytes)
         let expiresAt = now + Self.lifetime
-        let displaced = try await database.write { (transaction) throws(APIError) in
+        let isOneDisplaced = try await database.write { (transaction) throws(APIError) in
             let before = try IntegrityStore.incoming(of: body.user, now: now, transaction.reader)
             let displaced = before.dropFirst(Self.perUser - 1).map(\.id)
-            for id in displaced { try IntegrityStore.deleteIncoming(id, transaction) }
+            for id in displaced {
+                try IntegrityStore.deleteIncoming(id, transaction)
+                transaction.onCommit { pushes.revoke(.integrity(id)) }
+            }
             try IntegrityStore.insertIncoming(
                 id, body.user, home: home, body.profile, token: hash, now: now,
                 expiresAt: expiresAt, transaction)
-            return displaced
+            return !displaced.isEmpty
         }
-        for id in displaced { await pushes.revoke(.integrity(id)) }
+        if isOneDisplaced { await pushes.settled() }
         return IntegrityGrant(id: id, user: body.user, token: token, expiresAt: expiresAt)
     }
 

@@ -1,13 +1,13 @@
 import Base
 
-/// Which Reil may still honour what was true before: leases, and pushes that wait for them.
+/// Which Reil may still honour what was true before: leases, and marks that wait for them.
 ///
 /// A Reil's lease runs for a second from when it *sent* the renewal that was last answered; here it
-/// is counted from the answer, which is later, and with some room. A push that takes rights away is
-/// waited for until each Reil has acknowledged it or until its lease, as it was when the push was
-/// sent, is over: a renewal that is answered later is answered behind the push, in one stream, so
-/// who has the later lease has the push. What a Reil did before its link broke it may go on doing
-/// until its lease is over, so a lease outlives its link.
+/// is counted from the answer, which is later, and with some room. A mark is waited for until each
+/// Reil has acknowledged it or until its lease, as it was when the mark was sent, is over: a renewal
+/// that is answered later is answered behind the mark, in one stream, so who has the later lease has
+/// what was pushed before the mark. What a Reil did before its link broke it may go on doing until
+/// its lease is over, so a lease outlives its link.
 struct LeaseLedger {
     /// How long a lease is, as Reil is told.
     static let lease: Duration = .milliseconds(1_000)
@@ -16,7 +16,7 @@ struct LeaseLedger {
 
     private var leaseEnds: [Int: Instant] = [:]
     private var lastSequence: Int64 = 0
-    /// For each push that is waited for: until when, for which link.
+    /// For each mark that is waited for: until when, for which link.
     private var waits: [Int64: [Int: Instant]] = [:]
 
     /// A renewal of a link is answered now.
@@ -24,23 +24,18 @@ struct LeaseLedger {
         leaseEnds[link] = now + Self.lease + Self.room
     }
 
-    /// A number for a push that nobody waits for.
-    mutating func number() -> Int64 {
-        lastSequence += 1
-        return lastSequence
-    }
-
-    /// A push goes out now. Returns its number, and when waiting for it ends at the latest; nil when
+    /// A mark goes out now. Returns its number, and when waiting for it ends at the latest; nil when
     /// there is nobody to wait for.
-    mutating func push(now: Instant) -> (sequence: Int64, deadline: Instant?) {
-        let sequence = number()
+    mutating func mark(now: Instant) -> (sequence: Int64, deadline: Instant?) {
+        lastSequence += 1
+        let sequence = lastSequence
         leaseEnds = leaseEnds.filter { $1 > now }
         guard !leaseEnds.isEmpty else { return (sequence, nil) }
         waits[sequence] = leaseEnds
         return (sequence, leaseEnds.values.max())
     }
 
-    /// A link has taken a push. Whether that was the last thing it waited for.
+    /// A link has come to a mark. Whether it was the last that the mark waited for.
     mutating func acknowledge(_ sequence: Int64, by link: Int) -> Bool {
         guard waits[sequence]?.removeValue(forKey: link) != nil else { return false }
         guard waits[sequence]?.isEmpty ?? false else { return false }
@@ -48,7 +43,7 @@ struct LeaseLedger {
         return true
     }
 
-    /// The pushes for which all leases that counted are over.
+    /// The marks for which all leases that counted are over.
     mutating func expire(now: Instant) -> [Int64] {
         let over = waits.filter { $1.values.allSatisfy { $0 <= now } }.map(\.key).sorted()
         for sequence in over { waits[sequence] = nil }

@@ -8,14 +8,15 @@ import Runtime
 final class LinkWatch: Component {
     private struct Report: Sendable {
         var seats: [SeatReport]
-        var run: String
         var linkedAt: Timestamp
     }
     private struct State {
         var observer: (any LinkObserver)?
-        var reports: [Report] = []
-        /// When the seats of runs from before this start are given up.
-        var startWindow: Instant?
+        /// What each run of a Reil has said last, until it is compared.
+        var reports: [String: Report] = [:]
+        /// When the seats of runs that nobody knows are given up: of those from before this start,
+        /// and those that could not be at their time.
+        var release: Instant?
     }
 
     let name = "registry links"
@@ -31,6 +32,8 @@ final class LinkWatch: Component {
 
     /// How finely the time is looked at.
     private static let turn: Duration = .milliseconds(100)
+    /// When what could not be done is tried again.
+    private static let retry: Duration = .seconds(1)
     /// How long an Ins whose link closed may take to come back, socket.md §6.
     private static let insWindow: Duration = .milliseconds(500)
 
@@ -53,7 +56,7 @@ final class LinkWatch: Component {
     func start() async throws {
         let deadline = ambient.clock.now() + resumeWindow
         let observer = state.withLock { state in
-            state.startWindow = deadline
+            state.release = deadline
             return state.observer
         }
         do throws(APIError) {
@@ -95,8 +98,8 @@ final class LinkWatch: Component {
     }
 
     func seatsReported(_ seats: [SeatReport], by run: String) {
-        let report = Report(seats: seats, run: run, linkedAt: ambient.clock.timestamp())
-        state.withLock { $0.reports.append(report) }
+        let report = Report(seats: seats, linkedAt: ambient.clock.timestamp())
+        state.withLock { $0.reports[run] = report }
     }
 
     /// A Reil links, perhaps again: what it has of Ins it says anew.
@@ -112,41 +115,55 @@ final class LinkWatch: Component {
         roster.lost(allOf: run, deadline: deadline)
     }
 
-    /// Does what is due.
+    /// Does what is due; what fails stays due.
     func look() async {
         let now = ambient.clock.now()
         pushes.expire()
-        let (observer, reports, isStartOver) = state.withLock { state in
-            defer { state.reports = [] }
-            let isOver = state.startWindow.map { $0 <= now } ?? false
-            if isOver { state.startWindow = nil }
-            return (state.observer, state.reports, isOver)
+        if pushes.takeGone(now: now) { releaseSeats(at: now) }
+        let (observer, reports, isReleaseDue) = state.withLock { state in
+            defer { state.reports = [:] }
+            let isDue = state.release.map { $0 <= now } ?? false
+            if isDue { state.release = nil }
+            return (state.observer, state.reports, isDue)
         }
         guard let observer else { return }
-        for report in reports {
-            await attempt("seats reported") { () async throws(APIError) in
-                try await observer.seatsReported(
-                    report.seats, by: report.run, before: report.linkedAt)
+        for (run, report) in reports {
+            let isDone = await attempt("seats reported") { () async throws(APIError) in
+                try await observer.seatsReported(report.seats, by: run, before: report.linkedAt)
             }
+            // Unless the run has said more since.
+            if !isDone { state.withLock { $0.reports[run] = $0.reports[run] ?? report } }
         }
         for ins in roster.takeLost(now: now) {
             ambient.log.warning("ins lost", .text("ins", ins))
-            await attempt("ins lost") { () async throws(APIError) in
+            let isDone = await attempt("ins lost") { () async throws(APIError) in
                 try await observer.insLost(ins)
             }
+            if !isDone { roster.expect(ins, deadline: now + Self.retry) }
         }
-        if let runs = pushes.takeGone(now: now) ?? (isStartOver ? pushes.runs : nil) {
-            await attempt("seats released") { () async throws(APIError) in
+        if isReleaseDue {
+            let runs = pushes.runs
+            let isDone = await attempt("seats released") { () async throws(APIError) in
                 try await observer.releaseSeats(except: runs)
             }
+            if !isDone { releaseSeats(at: now + Self.retry) }
         }
     }
 
+    private func releaseSeats(at due: Instant) {
+        state.withLock { $0.release = min($0.release ?? due, due) }
+    }
+
+    /// Whether it was done.
     private func attempt(
         _ what: String, _ work: () async throws(APIError) -> Void
-    ) async {
-        do throws(APIError) { try await work() } catch {
+    ) async -> Bool {
+        do throws(APIError) {
+            try await work()
+            return true
+        } catch {
             ambient.log.error("not done", .text("what", what), .reason(error.context))
+            return false
         }
     }
 }

@@ -2,8 +2,11 @@ import API
 import Base
 import Domain
 
-/// What every Reil of the node is told. A controller announces what it has written, once it is
-/// durable; what takes rights away is waited for before the write is answered.
+/// What every Reil of the node is told.
+///
+/// An act of writing tells on its commit (`Transaction.onCommit`), so that what is told last is true
+/// last. Who needs that it has taken effect, since it takes rights away or is read through another
+/// Reil next, waits for ``settled()`` before the answer.
 ///
 /// A frame is encoded once and put into the outbox of each link under one lock, so that all Reil
 /// hear of everything in one order; each link's own loop sends from there.
@@ -39,21 +42,14 @@ public final class Pushes: Sendable {
     /// An object is not what it was.
     public func announce(_ change: ObjectChange) { send(.changed(change)) }
 
-    /// Something counts no more: comes back once every Reil has taken it, or lost its lease.
-    public func revoke(_ revocation: Revocation) async {
-        await sendAndWait { .revoke(sequence: $0, revocation) }
-    }
+    /// Something counts no more.
+    public func revoke(_ revocation: Revocation) { send(.revoke(revocation)) }
 
-    /// An instance is hosted by that Ins from now on: comes back once every Reil knows.
-    public func host(_ hosting: Hosting) async {
-        await sendAndWait { .host(sequence: $0, hosting) }
-    }
+    /// An instance is hosted by that Ins from now on.
+    public func host(_ hosting: Hosting) { send(.host(hosting)) }
 
     /// An instance is over.
-    public func close(_ instance: InstanceID) {
-        let sequence = state.withLock { $0.ledger.number() }
-        send(.close(sequence: sequence, instance: instance))
-    }
+    public func close(_ instance: InstanceID) { send(.close(instance)) }
 
     /// A player's seat is gone by Eta's own decision.
     public func dismiss(_ player: PlayerID, from instance: InstanceID, _ type: LeaveType) {
@@ -82,13 +78,16 @@ public final class Pushes: Sendable {
         flush(state.withLock { Self.enqueue(frame, &$0) })
     }
 
-    private func sendAndWait(_ push: @escaping @Sendable (Int64) -> RegistryPush) async {
+    /// Comes back once all that was told so far has taken effect at every Reil, or the Reil has
+    /// lost its lease.
+    public func settled() async {
         await withCheckedContinuation { continuation in
             let now = ambient.clock.now()
             let (links, deadline) = state.withLock { state -> ([ReilLink], Instant?) in
-                let (sequence, deadline) = state.ledger.push(now: now)
+                let (sequence, deadline) = state.ledger.mark(now: now)
                 if deadline != nil { state.waiting[sequence] = continuation }
-                return (Self.enqueue(JSONCoder.encode(push(sequence)), &state), deadline)
+                let frame = JSONCoder.encode(RegistryPush.mark(sequence: sequence))
+                return (Self.enqueue(frame, &state), deadline)
             }
             flush(links)
             guard let deadline else { return continuation.resume() }
@@ -178,7 +177,7 @@ public final class Pushes: Sendable {
         link?.flush()
     }
 
-    /// A Reil has taken a push.
+    /// A Reil has come to a mark.
     func acknowledge(_ sequence: Int64, by number: Int) {
         let free = state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard state.ledger.acknowledge(sequence, by: number) else { return nil }
@@ -198,24 +197,18 @@ public final class Pushes: Sendable {
         }
     }
 
-    /// The runs that are linked or may come back, when there is one that may no more; nil else.
-    func takeGone(now: Instant) -> [String]? {
+    /// Whether a run is gone that may not come back any more; it is told once.
+    func takeGone(now: Instant) -> Bool {
         state.withLock { state in
             let given = state.gone.filter { $1 <= now }
-            if given.isEmpty { return nil }
             for run in given.keys { state.gone[run] = nil }
-            return Self.runs(state)
+            return !given.isEmpty
         }
     }
 
     /// The runs that are linked or may come back.
-    var runs: [String] { state.withLock { Self.runs($0) } }
-
-    /// The runs that are linked.
-    var linkedRuns: [String] { state.withLock { $0.links.values.map(\.hello.run).sorted() } }
-
-    private static func runs(_ state: State) -> [String] {
-        (state.links.values.map(\.hello.run) + state.gone.keys).sorted()
+    var runs: [String] {
+        state.withLock { ($0.links.values.map(\.hello.run) + $0.gone.keys).sorted() }
     }
 
     /// Closes every link, for the end of the process.

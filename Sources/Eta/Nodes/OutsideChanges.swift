@@ -9,6 +9,14 @@ struct OutsideChanges: Sendable {
     let node: Node
     let database: Database
     let pushes: Pushes
+    let ending: SessionEnding
+
+    init(_ registry: Registry) {
+        node = registry.node
+        database = registry.database
+        pushes = registry.pushes
+        ending = registry.ending
+    }
 
     private static let any = Query<UserID>("SELECT user_id FROM outside_change LIMIT 1")
     private static let take = Query<UserID>("DELETE FROM outside_change RETURNING user_id")
@@ -22,24 +30,22 @@ struct OutsideChanges: Sendable {
         try transaction.run(insert, user)
     }
 
-    /// Tells every Reil what the notes are about.
+    /// Tells every Reil what the notes are about, and ends the logins of who was disabled.
     func publish() async throws(APIError) {
         let isNoted = try database.read { (reader) throws(APIError) in
             try reader.first(Self.any) != nil
         }
         guard isNoted else { return }
-        let changed = try await database.write { (transaction) throws(APIError) in
-            var changed: [UserMe] = []
+        try await database.write { (transaction) throws(APIError) in
             for id in try transaction.all(Self.take) {
                 guard let row = try UserStore.find(id, transaction.reader) else { continue }
-                changed.append(row.themself(try UserStore.tags(id, transaction.reader), node))
+                try UserStore.announce(row, node, pushes, transaction)
+                if try UserStore.tags(id, transaction.reader).contains(.disabled) {
+                    try ending.endAll(of: id, as: .user(id), transaction)
+                } else {
+                    transaction.onCommit { pushes.revoke(.rights(of: id)) }
+                }
             }
-            return changed
-        }
-        for user in changed {
-            let isDisabled = user.user.tags.contains(.disabled)
-            await pushes.revoke(isDisabled ? .user(user.user.id) : .rights(of: user.user.id))
-            pushes.announce(.user(user.user, themself: user))
         }
     }
 }

@@ -74,6 +74,9 @@ struct SessionController: Sendable {
             guard try UserStore.find(user.id, transaction.reader)?.password == user.password else {
                 throw APIError(.authInvalidLogin)
             }
+            if try UserStore.tags(user.id, transaction.reader).contains(.disabled) {
+                throw APIError(.userSuspended)
+            }
             if let rehashed { try UserStore.setPassword(rehashed, of: user.id, transaction) }
             return try begin(session, pair, transaction)
         }
@@ -90,14 +93,14 @@ struct SessionController: Sendable {
         }
         switch outcome {
         case .login(let login): return login
-        case .replaced(let generation, let login):
-            await ending.pushes.revoke(.generation(login.session, UInt64(generation)))
+        case .replaced(let login):
+            await ending.pushes.settled()
             return login
-        case .ended(let session, let ended):
+        case .ended(let session):
             context.ambient.log.warning(
                 "refresh token shown again after its successor was used, session ended",
                 .text("session", session.text), .request(context.requestID))
-            await ending.tell(ended, as: .session(session))
+            await ending.pushes.settled()
             throw APIError(.userNotLogged)
         case .refused: throw APIError(.userNotLogged)
         }
@@ -105,8 +108,8 @@ struct SessionController: Sendable {
 
     private enum Rotation: Sendable {
         case login(Login)
-        case replaced(generation: Int64, Login)
-        case ended(SessionID, SessionEnding.Ended)
+        case replaced(Login)
+        case ended(SessionID)
         case refused
     }
 
@@ -128,11 +131,13 @@ struct SessionController: Sendable {
             try SessionStore.rotate(&session, to: pair.hash, now: pair.now, transaction)
             return .login(try answer(session, pair, transaction.reader))
         case .replaceUnused:
-            let replaced = session.generation
+            let replaced = Revocation.generation(session.id, UInt64(session.generation))
             try SessionStore.replace(&session, by: pair.hash, now: pair.now, transaction)
-            return .replaced(
-                generation: replaced, try answer(session, pair, transaction.reader))
-        case .endSession: return .ended(session.id, try ending.end(session.id, transaction))
+            transaction.onCommit { ending.pushes.revoke(replaced) }
+            return .replaced(try answer(session, pair, transaction.reader))
+        case .endSession:
+            try ending.end(session.id, transaction)
+            return .ended(session.id)
         case .refuse: return .refused
         }
     }
@@ -158,13 +163,13 @@ struct SessionController: Sendable {
         _ path: AuthAPI.SessionPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
         let caller = try context.user()
-        let ended = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             guard try SessionStore.find(path.id, transaction.reader)?.user == caller.id else {
                 throw APIError(.sessionNotFound)
             }
-            return try ending.end(path.id, transaction)
+            try ending.end(path.id, transaction)
         }
-        await ending.tell(ended, as: .session(path.id))
+        await ending.pushes.settled()
         return Nothing()
     }
 
@@ -172,10 +177,10 @@ struct SessionController: Sendable {
         _ path: AuthAPI.SessionsPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
         let caller = try context.user()
-        let ended = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             try ending.endAll(of: caller.id, transaction)
         }
-        await ending.tell(ended, as: .sessions(of: caller.id, except: nil))
+        await ending.pushes.settled()
         return Nothing()
     }
 
@@ -183,10 +188,10 @@ struct SessionController: Sendable {
         _ path: AuthAPI.LogoutPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
         let caller = try context.user()
-        let ended = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             try ending.end(caller.session, transaction)
         }
-        await ending.tell(ended, as: .session(caller.session))
+        await ending.pushes.settled()
         return Nothing()
     }
 
@@ -200,15 +205,15 @@ struct SessionController: Sendable {
         guard let user else { throw APIError(.userNotLogged) }
         try await check.require(body.current, of: user, from: context.client)
         let hash = try await passwords.hash(body.new.secret)
-        let ended = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             // Of two changes at once only one knew the password that counts.
             guard try UserStore.find(user.id, transaction.reader)?.password == user.password else {
                 throw APIError(.authInvalidLogin)
             }
             try UserStore.setPassword(hash, of: user.id, transaction)
-            return try ending.endAll(of: user.id, except: caller.session, transaction)
+            try ending.endAll(of: user.id, except: caller.session, transaction)
         }
-        await ending.tell(ended, as: .sessions(of: user.id, except: caller.session))
+        await ending.pushes.settled()
         return Nothing()
     }
 

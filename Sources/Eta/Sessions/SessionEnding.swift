@@ -3,40 +3,47 @@ import Base
 import Domain
 import Storage
 
-/// Ends logins together with what was asked for abroad by them.
+/// Ends logins together with what was asked for abroad by them, and tells every Reil on the commit.
+/// Who answers that they have ended waits for `Pushes.settled` first.
 struct SessionEnding: Sendable {
-    /// What others have to be told once it is durable.
-    struct Ended: Sendable {
-        /// How many sessions there were.
-        var count: Int
-        /// What the sessions' user was granted abroad by them.
-        var grants: [OutgoingRow]
-    }
-
     let pushes: Pushes
 
     /// Ends one session.
     func end(
         _ id: SessionID, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> Ended {
+    ) throws(APIError) {
         let grants = try IntegrityStore.takeOutgoing(of: id, transaction)
-        let count = try SessionStore.delete(id, transaction)
-        return Ended(count: count, grants: grants)
+        try SessionStore.delete(id, transaction)
+        tell(grants, .session(id), transaction)
     }
 
-    /// Ends all sessions of a user but perhaps one.
+    /// Ends all sessions of a user but perhaps one; as `revocation` where more ends than they.
     func endAll(
-        of user: UserID, except kept: SessionID? = nil,
+        of user: UserID, except kept: SessionID? = nil, as revocation: Revocation? = nil,
         _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> Ended {
+    ) throws(APIError) {
         let grants = try IntegrityStore.takeOutgoing(of: user, except: kept, transaction)
-        let count = try SessionStore.deleteAll(of: user, except: kept, transaction)
-        return Ended(count: count, grants: grants)
+        try SessionStore.deleteAll(of: user, except: kept, transaction)
+        tell(grants, revocation ?? .sessions(of: user, except: kept), transaction)
     }
 
-    /// Tells every Reil; comes back once none of them honours what has ended.
-    func tell(_ ended: Ended, as revocation: Revocation) async {
-        for grant in ended.grants { pushes.endAbroad(grant.id, at: grant.server) }
-        await pushes.revoke(revocation)
+    /// Ends those that are past their time, a thousand at a time, and forgets what is left of others.
+    func sweep(
+        now: Timestamp, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        for session in try SessionStore.expired(now: now, transaction.reader) {
+            try end(session, transaction)
+        }
+        try SessionStore.sweep(now: now, transaction)
+    }
+
+    private func tell(
+        _ grants: [OutgoingRow], _ revocation: Revocation,
+        _ transaction: borrowing Transaction<APIError>
+    ) {
+        transaction.onCommit {
+            for grant in grants { pushes.endAbroad(grant.id, at: grant.server) }
+            pushes.revoke(revocation)
+        }
     }
 }

@@ -118,8 +118,8 @@ enum SessionStore {
     private static let deleteSession = Command<SessionID>("DELETE FROM session WHERE id = ?1")
     private static let deleteOfUser = Command<UserID, SessionID?>(
         "DELETE FROM session WHERE user_id = ?1 AND (?2 IS NULL OR id <> ?2)")
-    private static let takeExpired = Query<Timestamp, SessionID>(
-        "DELETE FROM session WHERE expires_at <= ?1 RETURNING id")
+    private static let expired = Query<Timestamp, SessionID>(
+        "SELECT id FROM session WHERE expires_at <= ?1 LIMIT 1000")
     private static let deleteSpent = Command<Timestamp>(
         "DELETE FROM spent_refresh WHERE expires_at <= ?1")
     private static let deleteReplaced = Command<Timestamp>(
@@ -216,27 +216,33 @@ enum SessionStore {
         try transaction.run(touchSession, session.id, now)
     }
 
-    /// Ends a session; how many there were.
+    /// Ends a session.
     static func delete(
         _ id: SessionID, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> Int {
+    ) throws(APIError) {
         try transaction.run(deleteSession, id)
     }
 
-    /// Ends all sessions of a user but perhaps one; how many there were.
+    /// Ends all sessions of a user but perhaps one.
     static func deleteAll(
         of user: UserID, except kept: SessionID?, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> Int {
+    ) throws(APIError) {
         try transaction.run(deleteOfUser, user, kept)
     }
 
-    /// Forgets what is past its time; the sessions that are over with it.
+    /// Some sessions that are over.
+    static func expired(
+        now: Timestamp, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [SessionID] {
+        try reader.all(expired, now)
+    }
+
+    /// Forgets the tokens that are past their time.
     static func sweep(
         now: Timestamp, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> [SessionID] {
+    ) throws(APIError) {
         try transaction.run(deleteSpent, now)
         try transaction.run(deleteReplaced, now)
-        return try transaction.all(takeExpired, now)
     }
 
     private static func renew(

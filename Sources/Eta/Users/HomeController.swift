@@ -40,7 +40,7 @@ struct HomeController: Sendable {
         guard home.isInternal(to: node.address) || context.caller.may(.fetchExternal) else {
             throw APIError(.userCannotFetch)
         }
-        let user = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             var user = try find(path, or: .userCannotUpdate, context, transaction.reader)
             if home.isInternal(to: node.address) {
                 _ = try WorldGate.visible(home.id, to: context.caller, node, transaction.reader)
@@ -48,9 +48,8 @@ struct HomeController: Sendable {
             user.home = home
             user.updatedAt = context.now
             try UserStore.update(user, transaction)
-            return (user, try UserStore.tags(user.id, transaction.reader))
+            try UserStore.announce(user, node, pushes, transaction)
         }
-        announce(user)
         return try database.read { (reader) throws(APIError) in
             guard let view = try view(home, false, context, reader) else {
                 throw APIError(.worldNotFound)
@@ -62,14 +61,13 @@ struct HomeController: Sendable {
     func clear(
         _ path: UserAPI.HomePath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
-        let user = try await database.write { (transaction) throws(APIError) in
+        try await database.write { (transaction) throws(APIError) in
             var user = try find(path, or: .userCannotUpdate, context, transaction.reader)
             user.home = nil
             user.updatedAt = context.now
             try UserStore.update(user, transaction)
-            return (user, try UserStore.tags(user.id, transaction.reader))
+            try UserStore.announce(user, node, pushes, transaction)
         }
-        announce(user)
         return Nothing()
     }
 
@@ -101,10 +99,5 @@ struct HomeController: Sendable {
             if error.code == .worldNotFound { return nil }
             throw error
         }
-    }
-
-    private func announce(_ user: (row: UserRow, tags: TagSet)) {
-        pushes.announce(
-            .user(user.row.user(user.tags, node), themself: user.row.themself(user.tags, node)))
     }
 }

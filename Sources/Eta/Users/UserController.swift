@@ -101,23 +101,19 @@ struct UserController: Sendable {
             if let wanted = body.tags {
                 try setTags(wanted, of: &change, by: caller, transaction)
             }
+            // A socket learns what its user may do now before the user's tokens are looked at anew.
+            try UserStore.announce(user, node, pushes, transaction)
             if change.isDisabled {
-                change.ended = try ending.endAll(of: user.id, transaction)
+                try ending.endAll(of: user.id, as: .user(user.id), transaction)
             } else if hash != nil {
-                change.ended = try ending.endAll(of: user.id, except: kept, transaction)
+                try ending.endAll(of: user.id, except: kept, transaction)
+            }
+            if change.hasOtherRights {
+                transaction.onCommit { pushes.revoke(.rights(of: before.id)) }
             }
             return change
         }
-        if let ended = change.ended {
-            await ending.tell(
-                ended,
-                as: change.isDisabled ? .user(before.id) : .sessions(of: before.id, except: kept))
-        }
-        if change.hasOtherRights { await pushes.revoke(.rights(of: before.id)) }
-        pushes.announce(
-            .user(
-                change.user.user(change.tags, node),
-                themself: change.user.themself(change.tags, node)))
+        if change.isDisabled || change.hasOtherRights || hash != nil { await pushes.settled() }
         return view(change.user, change.tags, context)
     }
 
@@ -127,7 +123,6 @@ struct UserController: Sendable {
         var tags: TagSet
         var hasOtherRights = false
         var isDisabled = false
-        var ended: SessionEnding.Ended?
     }
 
     private func apply(
@@ -193,7 +188,7 @@ struct UserController: Sendable {
             throw APIError(.userInvalidInput, field: "password", "is needed to delete an account")
         }
         let person = node.reference(user.id)
-        let end = try await database.write { (transaction) throws(APIError) in
+        let files = try await database.write { (transaction) throws(APIError) in
             guard let now = try UserStore.find(user.id, transaction.reader) else {
                 throw APIError(.userNotFound)
             }
@@ -202,31 +197,23 @@ struct UserController: Sendable {
             if caller.isUser(user.id), now.password != user.password {
                 throw APIError(.authInvalidLogin)
             }
-            let end = AccountEnd(
-                worlds: try WorldStore.all(of: user.id, transaction.reader),
-                files: try AssetStore.files(of: user.id, transaction.reader),
-                instances: try instances.removeAll(of: person, at: context.now, transaction),
-                ended: try ending.endAll(of: user.id, transaction))
+            let worlds = try WorldStore.all(of: user.id, transaction.reader)
+            let files = try AssetStore.files(of: user.id, transaction.reader)
+            try ending.endAll(of: user.id, as: .user(user.id), transaction)
+            try instances.removeAll(of: person, at: context.now, transaction)
             guard try !UserStore.isOnlyAdministrator(user.id, transaction.reader) else {
                 throw APIError(.userDontHavePermission, context: "the last administrator")
             }
             try UserStore.delete(user.id, transaction)
-            return end
+            transaction.onCommit {
+                for world in worlds { pushes.announce(.worldDeleted(world)) }
+                pushes.announce(.userDeleted(user.id))
+            }
+            return files
         }
-        await ending.tell(end.ended, as: .user(user.id))
-        instances.tell(end.instances)
-        for world in end.worlds { pushes.announce(.worldDeleted(world)) }
-        pushes.announce(.userDeleted(user.id))
-        await keeper.release(end.files)
+        await pushes.settled()
+        await keeper.release(files)
         return Nothing()
-    }
-
-    /// What goes with an account.
-    private struct AccountEnd: Sendable {
-        var worlds: [WorldID]
-        var files: [SHA256Digest]
-        var instances: InstanceKeeper.Outcome
-        var ended: SessionEnding.Ended
     }
 
     private func view(_ user: UserRow, _ tags: TagSet, _ context: RequestContext) -> UserView {

@@ -1,3 +1,4 @@
+import API
 import Base
 import Domain
 import Storage
@@ -154,6 +155,16 @@ enum UserStore {
         _ email: EmailAddress, _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> UserRow? {
         try reader.first(byEmail, email.folded)
+    }
+
+    /// Tells every Reil, on the commit, of an account as it is now.
+    static func announce(
+        _ row: UserRow, _ node: Node, _ pushes: Pushes,
+        _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        let tags = try tags(row.id, transaction.reader)
+        let (user, themself) = (row.user(tags, node), row.themself(tags, node))
+        transaction.onCommit { pushes.announce(.user(user, themself: themself)) }
     }
 
     /// The tags of an account.

@@ -58,8 +58,8 @@ struct WorldController: Sendable {
         let world = row.world([], node)
         try await database.write { (transaction) throws(APIError) in
             try WorldStore.insert(row, transaction)
+            transaction.onCommit { pushes.announce(.world(world)) }
         }
-        pushes.announce(.world(world))
         return world
     }
 
@@ -99,9 +99,11 @@ struct WorldController: Sendable {
             }
             row.updatedAt = context.now
             try WorldStore.update(row, transaction)
-            return row.world(assets, node)
+            let world = row.world(assets, node)
+            transaction.onCommit { pushes.announce(.world(world)) }
+            return world
         }
-        pushes.announce(.world(world))
+        await pushes.settled()
         return world
     }
 
@@ -121,9 +123,10 @@ struct WorldController: Sendable {
             }
             let files = try AssetStore.files(of: id, transaction.reader)
             try WorldStore.delete(id, transaction)
+            transaction.onCommit { pushes.announce(.worldDeleted(id)) }
             return files
         }
-        pushes.announce(.worldDeleted(id))
+        await pushes.settled()
         await keeper.release(files)
         return Nothing()
     }
@@ -200,14 +203,16 @@ enum WorldGate {
         return (world, standing)
     }
 
-    /// The world, once something below it has changed.
-    static func touched(
-        _ id: WorldID, at now: Timestamp, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> WorldRow {
+    /// Something below the world has changed: it is told as it is now.
+    static func touch(
+        _ id: WorldID, at now: Timestamp, _ node: Node, _ pushes: Pushes,
+        _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
         try WorldStore.touch(id, at: now, transaction)
-        guard let world = try WorldStore.find(id, transaction.reader) else {
+        guard let row = try WorldStore.find(id, transaction.reader) else {
             throw APIError(.worldNotFound)
         }
-        return world
+        let world = row.world(try AssetStore.all(of: id, transaction.reader), node)
+        transaction.onCommit { pushes.announce(.world(world)) }
     }
 }

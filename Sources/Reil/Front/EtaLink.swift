@@ -11,7 +11,8 @@ import Synchronization
 protocol RegistryObserver: Sendable {
     /// The link stands (again): all that was remembered before is void.
     func welcomed(_ welcome: Welcome)
-    /// A push; it is acknowledged once all observers have returned.
+    /// A push. What it asks of other loops is put into their queues before this returns: a mark is
+    /// acknowledged once each loop has done all that it had to do then.
     func received(_ push: RegistryPush)
     /// The link is gone; what was learnt stays true until the lease ends.
     func etaLost()
@@ -25,6 +26,7 @@ final class EtaLink: Component {
     private let client: HTTPClient
     private let ambient: Ambient
     private let loop: EventLoop
+    private let loops: [EventLoop]
     private let statements: StatementBook
     private let requestPrefix: String
     private let ownRun: String
@@ -43,12 +45,14 @@ final class EtaLink: Component {
     }
 
     init(
-        eta: HostAndPort, clusterKey: Secret, client: HTTPClient, loop: EventLoop, ambient: Ambient
+        eta: HostAndPort, clusterKey: Secret, client: HTTPClient, loops: [EventLoop],
+        ambient: Ambient
     ) {
         upstream = Upstream(host: eta.host, port: eta.port)
         self.client = client
         self.ambient = ambient
-        self.loop = loop
+        loop = loops[0]
+        self.loops = loops
         statements = StatementBook(key: clusterKey, clock: ambient.clock)
         ownRun = Hex.encode(ambient.random.bytes(8))
         requestPrefix = String(ownRun.prefix(8)) + "-"
@@ -292,25 +296,32 @@ final class EtaLink: Component {
     }
 
     fileprivate func received(_ push: RegistryPush) {
-        if case .changed(.server(let server)) = push {
-            state.withLock { state in
-                guard let old = state.welcome else { return }
-                state.welcome = Welcome(
-                    server: server, accessKeys: old.accessKeys, signingKeys: old.signingKeys,
-                    gateways: old.gateways, links: old.links,
-                    leaseMilliseconds: old.leaseMilliseconds, hostings: old.hostings)
-            }
-        }
-        if case .reils(let gateways, let links) = push {
-            state.withLock { state in
-                guard let old = state.welcome else { return }
-                state.welcome = Welcome(
-                    server: old.server, accessKeys: old.accessKeys, signingKeys: old.signingKeys,
-                    gateways: gateways, links: links, leaseMilliseconds: old.leaseMilliseconds,
-                    hostings: old.hostings)
+        state.withLock { state in
+            switch push {
+            case .changed(.server(let server)): state.welcome?.server = server
+            case .reils(let gateways, let links):
+                state.welcome?.gateways = gateways
+                state.welcome?.links = links
+            case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad, .mark,
+                .clock:
+                break
             }
         }
         for observer in state.withLock({ $0.observers }) { observer.received(push) }
+    }
+
+    /// Does `body`, on the link's loop, once every loop has done all that is in its queue now.
+    fileprivate func afterAllLoops(_ body: @escaping @Sendable () -> Void) {
+        let left = Lock(loops.count)
+        for other in loops {
+            other.execute {
+                let isLast = left.withLock { left in
+                    left -= 1
+                    return left == 0
+                }
+                if isLast { self.loop.execute(body) }
+            }
+        }
     }
 
     fileprivate func lost(_ connection: RegistryConnection) {
@@ -433,10 +444,10 @@ private final class RegistryConnection: MessageReceiver {
                 return sent + state.lease
             }
             if let end { owner.leased(until: end) }
-        case .revoke(let sequence, _), .host(let sequence, _), .close(let sequence, _):
+        case .mark(let sequence):
+            owner.afterAllLoops { self.send(.acknowledge(sequence: sequence)) }
+        case .revoke, .host, .close, .changed, .dismissed, .endAbroad, .reils, .clock:
             owner.received(push)
-            send(.acknowledge(sequence: sequence))
-        case .changed, .dismissed, .endAbroad, .reils, .clock: owner.received(push)
         }
     }
 

@@ -5,7 +5,8 @@ import HTTP
 import Net
 
 /// Public worlds as encoded bytes, and their files that were asked for, kept until Eta says that
-/// one has changed: what every client asks first, and asks again.
+/// one has changed: what every client asks first, and asks again. They count as long as Reil's
+/// lease, as all does that Eta could take back.
 ///
 /// Private worlds are never here, so that who may see what is decided in one place, by Eta.
 final class HotWorlds: RegistryObserver {
@@ -69,14 +70,21 @@ final class HotWorlds: RegistryObserver {
     /// Files up to this size are kept in memory too: 16 MiB at the most.
     private static let bytesLimit: Int64 = 65_536
 
+    private let eta: EtaLink
     private let state = Lock(State())
 
+    init(eta: EtaLink) { self.eta = eta }
+
     /// The world, if it is here.
-    func find(_ id: String) -> Encoded<World>? { state.withLock { $0.worlds[id]?.encoded } }
+    func find(_ id: String) -> Encoded<World>? {
+        guard eta.hasLease else { return nil }
+        return state.withLock { $0.worlds[id]?.encoded }
+    }
 
     /// A file of the world, if it is here.
     func find(_ key: FileKey, of id: String) -> HotFile? {
-        state.withLock { $0.worlds[id]?.files[key] }
+        guard eta.hasLease else { return nil }
+        return state.withLock { $0.worlds[id]?.files[key] }
     }
 
     /// The number that goes with an answer asked for from here on.
@@ -114,7 +122,7 @@ final class HotWorlds: RegistryObserver {
         // The worlds of a user go with the user.
         case .changed(.userDeleted): change { $0.forgetAll() }
         case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .endAbroad, .reils,
-            .clock:
+            .mark, .clock:
             break
         }
     }

@@ -30,6 +30,7 @@ final class InsRoster: Sendable {
     }
 
     private struct State {
+        var asked = AskedSeats()
         var links: [String: InsLinkSession] = [:]
         var rooms: [InstanceID: Room] = [:]
         /// Instances as they were last told, for who may hear of their end.
@@ -190,18 +191,28 @@ extension InsRoster {
         }
     }
 
-    /// Brings a player to the Ins of its instance; false when none is here, or no such instance.
-    func enter(_ seat: Seat, _ instance: InstanceID) -> Bool {
-        let route = state.withLock { state -> Route? in
+    /// A seat is asked for: from here on it is noticed when Eta takes it away. Ends with `enter` or
+    /// `unask`.
+    func ask(_ player: PlayerID) { state.withLock { $0.asked.ask(player) } }
+
+    /// The seat was not taken, or is given back.
+    func unask(_ player: PlayerID) { state.withLock { $0.asked.forget(player) } }
+
+    /// Brings a player who has a seat to the Ins of its instance.
+    ///
+    /// - Throws: 36 when the seat is gone again, 48 when no Ins here runs the instance.
+    func enter(_ seat: Seat, _ instance: InstanceID) throws(APIError) {
+        let route = try state.withLock { (state) throws(APIError) -> Route in
+            guard state.asked.take(seat.player.id, in: instance) else {
+                throw APIError(.instanceNotFound)
+            }
             guard let hosting = state.rooms[instance]?.hosting, let link = state.links[hosting.ins]
-            else { return nil }
+            else { throw APIError(.noInstanceServer) }
             state.rooms[instance]?.seats[seat.player.id] = seat
             state.rooms[instance]?.loops[seat.loop, default: 0] += 1
             return Route(link: link, epoch: hosting.epoch)
         }
-        guard let route else { return false }
         route.link.send(.enter(instance: instance, epoch: route.epoch, seat.player))
-        return true
     }
 
     /// A player is gone.
@@ -235,6 +246,7 @@ extension InsRoster {
         let (links, gone, fresh, seats) = state.withLock { state in
             state.gateways = welcome.gateways
             state.dialled = welcome.links
+            state.asked.loseAll()
             let live = Dictionary(
                 welcome.hostings.map { ($0.instance, $0) }, uniquingKeysWith: { $1 })
             let gone = state.rooms.keys.filter { live[$0] == nil }
@@ -287,6 +299,7 @@ extension InsRoster {
     func close(_ instance: InstanceID) {
         let (room, link, sockets) = state.withLock {
             state -> (Room?, InsLinkSession?, [SocketLoop]) in
+            state.asked.end(instance)
             let room = state.rooms.removeValue(forKey: instance)
             return (room, room.flatMap { state.links[$0.hosting.ins] }, state.sockets)
         }
@@ -298,7 +311,8 @@ extension InsRoster {
     /// A player has lost its seat.
     func dismissed(_ instance: InstanceID, _ player: PlayerID, _ type: LeaveType) {
         let sockets = state.withLock { state in
-            state.rooms[instance]?.seats[player].map { state.sockets[$0.loop] }
+            state.asked.lose(player)
+            return state.rooms[instance]?.seats[player].map { state.sockets[$0.loop] }
         }
         sockets?.onLoop { $0.dismissed(instance, player, type) }
     }

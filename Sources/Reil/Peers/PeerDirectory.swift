@@ -57,7 +57,8 @@ final class PeerDirectory: PeerMemory, RegistryObserver {
     func received(_ push: RegistryPush) {
         switch push {
         case .reils, .changed(.server): known.withLock { $0 = nil }
-        case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad, .clock:
+        case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad, .mark,
+            .clock:
             break
         }
     }

@@ -196,16 +196,23 @@ extension SocketLoop {
         }
         guard session.memberships.count + session.seatsAsked < SessionMachine.Limits.instances
         else { return refuse(frame, APIError(.userNotAllowed), session) }
+        let player = PlayerID.make(
+            at: services.ambient.clock.timestamp(), random: services.ambient.random)
         session.seatsAsked += 1
+        services.roster.ask(player)
         do throws(APIError) {
             let seat = try await services.eta.call(
-                RegistryAPI.takeSeat, RegistryAPI.SeatRequest(as: input.as),
+                RegistryAPI.takeSeat, RegistryAPI.SeatRequest(player: player, as: input.as),
                 captures: [selector.text], as: identity.caller, on: loop)
             await took(seat, number, frame, identity)
         } catch {
-            guard let session = self.session(number) else { return }
-            session.seatsAsked -= 1
-            refuse(frame, error, session)
+            services.roster.unask(player)
+            if let session = self.session(number) {
+                session.seatsAsked -= 1
+                refuse(frame, error, session)
+            }
+            // Where Eta did not answer it may have taken the seat all the same.
+            if error.code.isRetryable { await returnSeat(selector, player, identity.caller) }
         }
     }
 
@@ -216,17 +223,17 @@ extension SocketLoop {
         let instance = seat.hosting.instance
         if let session = session(number), session.identity?.person == identity.person {
             session.seatsAsked -= 1
-            if session.membership(in: instance) != nil {
-                refuse(frame, APIError(.userNotAllowed), session)
-            } else if enter(session, seat, frame) {
-                return
-            } else {
-                refuse(frame, APIError(.noInstanceServer), session)
+            do throws(APIError) {
+                if session.membership(in: instance) != nil { throw APIError(.userNotAllowed) }
+                return try enter(session, seat, frame)
+            } catch {
+                refuse(frame, error, session)
             }
         } else {
             session(number)?.seatsAsked -= 1
         }
-        await returnSeat(instance, seat.player.id, identity.caller)
+        services.roster.unask(seat.player.id)
+        await returnSeat(.id(instance), seat.player.id, identity.caller)
     }
 
     private func leave(_ number: Int, _ frame: SocketFrame) async {
@@ -235,7 +242,7 @@ extension SocketLoop {
             known.isEntered, let membership = remove(session, instance)
         else { return refuse(frame, APIError(.notInInstance), session) }
         services.roster.leave(instance, membership.player, .disconnected)
-        await returnSeat(instance, membership.player, identity.caller)
+        await returnSeat(.id(instance), membership.player, identity.caller)
         guard let session = self.session(number) else { return }
         let left = SocketMessages.Left(
             instance: instance, player: membership.player, type: .disconnected)

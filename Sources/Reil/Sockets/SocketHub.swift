@@ -113,18 +113,18 @@ final class SocketHub: RegistryObserver {
     func received(_ push: RegistryPush) {
         let roster = services.roster
         switch push {
-        case .revoke(_, let revocation):
+        case .revoke(let revocation):
             for loop in loops { loop.onLoop { $0.revoked(revocation) } }
             if case .ins(let credential) = revocation { roster.revoked(credential) }
         case .changed(let change):
             let event = roster.event(of: change)
             for loop in loops { loop.onLoop { $0.tell(event, change) } }
         case .reils(let gateways, let links): roster.reils(gateways: gateways, links: links)
-        case .host(_, let hosting): roster.host(hosting)
-        case .close(_, let instance): roster.close(instance)
+        case .host(let hosting): roster.host(hosting)
+        case .close(let instance): roster.close(instance)
         case .dismissed(let instance, let player, let type):
             roster.dismissed(instance, player, type)
-        case .welcome, .leased, .endAbroad, .clock: break
+        case .welcome, .leased, .endAbroad, .mark, .clock: break
         }
     }
 }

@@ -300,16 +300,19 @@ extension SocketLoop {
 // Rooms.
 extension SocketLoop {
     /// A seat is taken: the Ins is asked to let the player in, and its answer answers `frame`.
-    func enter(_ session: SocketSession, _ seat: RegistryAPI.Seat, _ frame: SocketFrame) -> Bool {
+    ///
+    /// - Throws: as `InsRoster.enter`.
+    func enter(
+        _ session: SocketSession, _ seat: RegistryAPI.Seat, _ frame: SocketFrame
+    ) throws(APIError) {
         let instance = seat.hosting.instance
         let place = InsRoster.Seat(player: seat.player, loop: index, socket: session.number)
-        guard services.roster.enter(place, instance) else { return false }
+        try services.roster.enter(place, instance)
         session.memberships.append(
             Membership(
                 instance: instance, player: seat.player.id,
                 pending: PendingJoin(frame: frame, deadline: now + Self.joinTime)))
         joining.insert(session.number)
-        return true
     }
 
     /// The Ins has let a player in: from here on it hears the room.
@@ -352,7 +355,7 @@ extension SocketLoop {
         }
         services.roster.leave(instance, membership.player, type)
         let caller = identity.caller
-        Task.immediate { await self.returnSeat(instance, membership.player, caller) }
+        Task.immediate { await self.returnSeat(.id(instance), membership.player, caller) }
     }
 
     func leaveAll(_ session: SocketSession) {
@@ -377,7 +380,9 @@ extension SocketLoop {
 
     /// Gives a seat back, as often as it takes: Eta may be away, and then asks who is there when
     /// it is back.
-    func returnSeat(_ instance: InstanceID, _ player: PlayerID, _ caller: Caller) async {
+    func returnSeat(
+        _ instance: InstanceSelector, _ player: PlayerID, _ caller: Caller
+    ) async {
         for _ in 0..<10 {
             do throws(APIError) {
                 let _: Nothing = try await services.eta.call(

@@ -296,11 +296,17 @@ public enum RegistryAPI {
     }
     /// A seat in an instance is wanted for the caller.
     public struct SeatRequest: Codable, Sendable {
+        /// Who sits there, made by the asking Reil: it can give the seat back although the answer
+        /// was lost.
+        public let player: PlayerID
         /// `bot` where the player joins as one.
         public let `as`: String?
 
         /// A request for a seat.
-        public init(as role: String?) { self.as = role }
+        public init(player: PlayerID, as role: String?) {
+            self.player = player
+            self.as = role
+        }
     }
     /// A seat taken, and who hosts the instance.
     public struct Seat: Codable, Sendable {

@@ -10,18 +10,20 @@ public enum RegistryPush: Codable, Sendable {
     case leased(number: Int64)
     /// Where clients reach each Reil, and where an Ins dials it, since one came or went.
     case reils(gateways: [Gateway], links: [Gateway])
-    /// Something that counted counts no more. Acknowledged, and waited for.
-    case revoke(sequence: Int64, Revocation)
+    /// Something that counted counts no more.
+    case revoke(Revocation)
     /// An object is not what it was: caches forget it, sockets hear of it.
     case changed(ObjectChange)
-    /// An instance is hosted by that Ins under that epoch, from now on. Acknowledged.
-    case host(sequence: Int64, Hosting)
+    /// An instance is hosted by that Ins under that epoch, from now on.
+    case host(Hosting)
     /// An instance is over; its members are told and leave.
-    case close(sequence: Int64, instance: InstanceID)
+    case close(InstanceID)
     /// A player's seat is gone by Eta's own decision.
     case dismissed(instance: InstanceID, player: PlayerID, type: LeaveType)
     /// An integrity token that a user of this node holds abroad is to be revoked there.
     case endAbroad(server: ServerAddress, integrity: IntegrityID)
+    /// Acknowledged once all that was pushed before has taken effect on every loop of the Reil.
+    case mark(sequence: Int64)
     /// While the node is tested: its wall clock is so far from the machine's.
     case clock(offsetMilliseconds: Int64)
 }
@@ -32,7 +34,7 @@ public enum RegistryReport: Codable, Sendable {
     case hello(ReilHello)
     /// Asks for the lease to be renewed; four times a second.
     case renew(number: Int64)
-    /// A push with that sequence number has taken effect here.
+    /// All that was pushed before the mark with that number has taken effect here.
     case acknowledge(sequence: Int64)
     /// An Ins is linked here, or says how it fares.
     case insLinked(InsReport)
@@ -67,15 +69,15 @@ public struct ReilHello: Codable, Sendable {
 /// What a Reil needs to speak for the node.
 public struct Welcome: Codable, Sendable {
     /// The node as the world sees it.
-    public let server: Server
+    public var server: Server
     /// Keys of access tokens, hexadecimal by their `kid`.
     public let accessKeys: [String: String]
     /// The node's Ed25519 keys, newest first.
     public let signingKeys: [SigningKey]
     /// All gateways of the node.
-    public let gateways: [Gateway]
+    public var gateways: [Gateway]
     /// Where an Ins dials each Reil.
-    public let links: [Gateway]
+    public var links: [Gateway]
     /// How long a lease lasts, in milliseconds.
     public let leaseMilliseconds: Int64
     /// Instances that are live, each with its hosting.

@@ -164,9 +164,11 @@ final class TestRegistry: Sendable {
     func takeSeat(
         _ instance: String, as caller: Caller, run: String = "run-1", bot: Bool = false
     ) async -> TestAnswer {
-        await ask(
+        let player = PlayerID.make(clock: clock, random: SystemRandom())
+        return await ask(
             "POST", "/internal/instances/\(instance)/players", as: caller,
-            ["as": bot ? "bot" : .null], fields: ["AVR-Reil-Run": run])
+            ["player": .string(player.text), "as": bot ? "bot" : .null],
+            fields: ["AVR-Reil-Run": run])
     }
 
     /// Gives a seat back.

@@ -81,7 +81,7 @@ struct ChallengeTests {
         let old = await prove(eta)
         let reil = FakeReil(eta.registry)
         let new = await prove(eta)
-        guard case .server(let address)? = reil.revocations.last?.what else {
+        guard case .server(let address)? = reil.revocations.last else {
             Issue.record("no Reil was told")
             return
         }

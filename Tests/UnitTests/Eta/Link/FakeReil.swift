@@ -37,11 +37,13 @@ final class FakeReil: Sendable {
             return value.flatMap { try? JSONCoder.decode(RegistryPush.self, from: $0) }
         }
     }
-    /// The numbers of the pushes that wait to be acknowledged.
-    var revocations: [(sequence: Int64, what: Revocation)] {
-        heard.compactMap {
-            if case .revoke(let sequence, let what) = $0 { (sequence, what) } else { nil }
-        }
+    /// What counts no more.
+    var revocations: [Revocation] {
+        heard.compactMap { if case .revoke(let what) = $0 { what } else { nil } }
+    }
+    /// The marks that wait to be acknowledged.
+    var marks: [Int64] {
+        heard.compactMap { if case .mark(let sequence) = $0 { sequence } else { nil } }
     }
     /// Grants that it is to end abroad.
     var endedAbroad: [IntegrityID] {

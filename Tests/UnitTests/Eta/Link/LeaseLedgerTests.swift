@@ -12,8 +12,7 @@ struct LeaseLedgerTests {
     private final class Box {
         var ledger = LeaseLedger()
         func renew(_ link: Int, now: Instant) { ledger.renew(link, now: now) }
-        func number() -> Int64 { ledger.number() }
-        func push(now: Instant) -> (sequence: Int64, deadline: Instant?) { ledger.push(now: now) }
+        func mark(now: Instant) -> (sequence: Int64, deadline: Instant?) { ledger.mark(now: now) }
         func acknowledge(_ sequence: Int64, by link: Int) -> Bool {
             ledger.acknowledge(sequence, by: link)
         }
@@ -22,16 +21,16 @@ struct LeaseLedgerTests {
 
     @Test func `nobody is waited for where nobody has a lease`() {
         let ledger = Box()
-        #expect(ledger.push(now: start).deadline == nil)
+        #expect(ledger.mark(now: start).deadline == nil)
         ledger.renew(1, now: start)
-        #expect(ledger.push(now: start + whole).deadline == nil)
+        #expect(ledger.mark(now: start + whole).deadline == nil)
     }
 
-    @Test func `a push is over when the last of those with a lease has acknowledged it`() {
+    @Test func `a mark is over when the last of those with a lease has acknowledged it`() {
         let ledger = Box()
         ledger.renew(1, now: start)
         ledger.renew(2, now: start)
-        let (sequence, deadline) = ledger.push(now: start)
+        let (sequence, deadline) = ledger.mark(now: start)
         #expect(deadline == start + whole)
         #expect(!ledger.acknowledge(sequence, by: 1))
         #expect(!ledger.acknowledge(sequence, by: 1))
@@ -41,14 +40,14 @@ struct LeaseLedgerTests {
         #expect(ledger.expire(now: start + .seconds(10)) == [])
     }
 
-    @Test func `a Reil that hangs delays a push until its lease, as it was then, is over`() {
+    @Test func `a Reil that hangs delays a mark until its lease, as it was then, is over`() {
         let ledger = Box()
         ledger.renew(1, now: start)
         ledger.renew(2, now: start + .milliseconds(600))
         let now = start + .milliseconds(700)
-        let (sequence, deadline) = ledger.push(now: now)
+        let (sequence, deadline) = ledger.mark(now: now)
         #expect(deadline == start + .milliseconds(600) + whole)
-        // A renewal that is answered later is answered behind the push.
+        // A renewal that is answered later is answered behind the mark.
         ledger.renew(2, now: now)
         #expect(ledger.expire(now: start + whole) == [])
         #expect(ledger.expire(now: start + .milliseconds(600) + whole) == [sequence])
@@ -57,10 +56,10 @@ struct LeaseLedgerTests {
 
     @Test func `numbers rise, whoever waits`() {
         let ledger = Box()
-        let first = ledger.number()
-        let second = ledger.push(now: start).sequence
+        let first = ledger.mark(now: start).sequence
+        let second = ledger.mark(now: start).sequence
         ledger.renew(1, now: start)
-        let third = ledger.push(now: start).sequence
+        let third = ledger.mark(now: start).sequence
         #expect(first < second && second < third)
         #expect(ledger.acknowledge(third, by: 1))
     }

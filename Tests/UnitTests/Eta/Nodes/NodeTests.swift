@@ -81,21 +81,45 @@ struct NodeTests {
         let eta = try await TestRegistry()
         let ada = try await eta.user("ada_l")
         let reil = FakeReil(eta.registry)
-        let outside = OutsideChanges(
-            node: eta.registry.node, database: eta.registry.database, pushes: eta.registry.pushes)
+        let outside = OutsideChanges(eta.registry)
         try await outside.publish()
         #expect(reil.revocations.isEmpty)
         try await eta.registry.database.write { (transaction) throws(APIError) in
             try OutsideChanges.note(ada.id, transaction)
         }
         try await outside.publish()
-        guard case .rights(let user)? = reil.revocations.first?.what else {
+        guard case .rights(let user)? = reil.revocations.first else {
             Issue.record("no Reil was told")
             return
         }
         #expect(user == ada.id)
         try await outside.publish()
         #expect(reil.revocations.count == 1)
+    }
+
+    @Test func `who is disabled from outside is logged in no more, here and abroad`() async throws {
+        let eta = try await TestRegistry()
+        let ada = try await eta.user("ada_l")
+        let reil = FakeReil(eta.registry)
+        let (database, now) = (eta.registry.database, eta.clock.timestamp())
+        let abroad = IntegrityID.make(clock: eta.clock, random: SystemRandom())
+        try await database.write { (transaction) throws(APIError) in
+            try IntegrityStore.insertOutgoing(
+                abroad, at: known(ServerAddress("b.example:80")), of: ada.id, by: ada.session,
+                now: now, expiresAt: now + .seconds(60), transaction)
+            try UserStore.setTags([.disabled], of: ada.id, transaction)
+            try OutsideChanges.note(ada.id, transaction)
+        }
+        try await OutsideChanges(eta.registry).publish()
+        guard case .user(ada.id)? = reil.revocations.last else {
+            Issue.record("no Reil was told")
+            return
+        }
+        #expect(reil.endedAbroad == [abroad])
+        let left = try database.read { (reader) throws(APIError) in
+            try SessionStore.find(ada.session, reader)
+        }
+        #expect(left == nil)
     }
 
     @Test func `the node's figures follow what there is`() async throws {

@@ -75,7 +75,7 @@ struct RefreshRotationTests {
                     #expect(answer.status == (isRenewed ? 200 : 401), "\(place)")
                     if isRenewed { pairs.append(answer) } else { #expect(answer.code == 3) }
                     if wasAlive, !model.isAlive {
-                        guard case .session? = reil.revocations.last?.what else {
+                        guard case .session? = reil.revocations.last else {
                             Issue.record("no Reil was told, \(place)")
                             return
                         }

@@ -174,7 +174,7 @@ struct SessionTests {
         #expect(await resolve(eta, other["token"]).code == 3)
         #expect(await login(eta, "ada_l").code == 23)
         #expect(await login(eta, "ada_l", "a longer password").status == 200)
-        guard case .sessions(let user, let kept)? = reil.revocations.last?.what else {
+        guard case .sessions(let user, let kept)? = reil.revocations.last else {
             Issue.record("no Reil was told")
             return
         }
@@ -233,7 +233,7 @@ struct SessionTests {
     @Test func `a refresh token ends after thirty days, and sweeping leaves nothing`() async throws
     {
         let eta = try await TestRegistry()
-        _ = try await eta.user("ada_l")
+        let ada = try await eta.user("ada_l")
         let pair = await login(eta, "ada_l")
         eta.clock.advance(by: .seconds(29 * 86_400))
         let renewed = await refresh(eta, pair["refresh"])
@@ -245,9 +245,16 @@ struct SessionTests {
         #expect(await refresh(eta, renewed["refresh"]).status == 200)
         eta.clock.advance(by: .seconds(31 * 86_400))
         let now = eta.clock.timestamp()
+        let (reil, abroad) = (
+            FakeReil(eta.registry), IntegrityID.make(at: now, random: SystemRandom())
+        )
         try await eta.registry.database.write { (transaction) throws(APIError) in
-            _ = try SessionStore.sweep(now: now, transaction)
+            try IntegrityStore.insertOutgoing(
+                abroad, at: known(ServerAddress("b.example:80")), of: ada.id, by: ada.session,
+                now: now, expiresAt: now + .seconds(60), transaction)
+            try eta.registry.ending.sweep(now: now, transaction)
         }
+        #expect(reil.endedAbroad == [abroad])
         let left = try eta.registry.database.read { (reader) throws(APIError) in
             try reader.first(Self.rows)
         }

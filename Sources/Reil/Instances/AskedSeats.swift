@@ -1,0 +1,36 @@
+import Domain
+
+/// The seats that Eta is asked for, and what happened to them before the answer was here: a push may
+/// overtake the answer, which comes over another connection.
+struct AskedSeats {
+    private struct Asked {
+        var isLost = false
+        /// Instances that have ended since; the seat may be in one of them.
+        var ended: Set<InstanceID> = []
+    }
+
+    private var asked: [PlayerID: Asked] = [:]
+
+    /// A seat is asked for.
+    mutating func ask(_ player: PlayerID) { asked[player] = Asked() }
+
+    /// It was not taken, or is given back.
+    mutating func forget(_ player: PlayerID) { asked[player] = nil }
+
+    /// The answer is here. Whether the seat is still the player's.
+    mutating func take(_ player: PlayerID, in instance: InstanceID) -> Bool {
+        guard let seat = asked.removeValue(forKey: player) else { return false }
+        return !seat.isLost && !seat.ended.contains(instance)
+    }
+
+    /// Eta has taken it away.
+    mutating func lose(_ player: PlayerID) { asked[player]?.isLost = true }
+
+    /// The link to Eta stands anew: Eta frees what was taken before and is not reported.
+    mutating func loseAll() { for player in asked.keys { asked[player]?.isLost = true } }
+
+    /// An instance is over, and so are the seats in it.
+    mutating func end(_ instance: InstanceID) {
+        for player in asked.keys { asked[player]?.ended.insert(instance) }
+    }
+}
