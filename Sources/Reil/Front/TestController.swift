@@ -3,7 +3,7 @@ import Base
 import Domain
 import HTTP
 
-/// What a Reil answers only while it is tested, operations.md §6.
+/// What a Reil answers only while it is tested, docs/operate/testing.md.
 struct TestController {
     let eta: EtaLink
     let clock: SystemClock

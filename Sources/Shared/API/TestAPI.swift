@@ -2,7 +2,7 @@ import Base
 import Domain
 import HTTP
 
-/// What only a node that runs for tests answers, operations.md §6; it is in no document.
+/// What only a node that runs for tests answers, docs/operate/testing.md; it is in no OpenAPI document.
 public enum TestAPI {
     /// `/api/test/echo`
     public struct EchoPath: FixedPath {

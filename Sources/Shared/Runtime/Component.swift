@@ -15,7 +15,7 @@ public protocol Component: Sendable {
 }
 
 extension Component {
-    /// Ten seconds: the time in which requests finish (operations.md §5).
+    /// Ten seconds: the time in which requests finish (docs/operate/README.md).
     public var stopLimit: Duration { .seconds(10) }
     /// Nothing to start.
     public func start() async throws {}

@@ -49,7 +49,7 @@ public final class ServerComponent: Component {
 }
 
 /// Answers operators on an address of their own: `GET /metrics` as Prometheus reads it, and
-/// `GET /health`, 200 or 503 (operations.md §4).
+/// `GET /health`, 200 or 503 (docs/operate/README.md).
 public struct OperationsResponder: Responder {
     private let metrics: Metrics
     private let health: @Sendable () -> JSONObject?

@@ -130,7 +130,7 @@ public struct Serving: Sendable {
 
 /// The life of a process, the same for all roles: `static func main() { ProcessMain.run(program) }`.
 ///
-/// Exit codes: 0 when told to stop, 1 for a fault, 2 for bad configuration (operations.md §5).
+/// Exit codes: 0 when told to stop, 1 for a fault, 2 for bad configuration (docs/operate/README.md).
 public enum ProcessMain {
     /// Reads the command line, does what it says, and ends the process.
     public static func run(

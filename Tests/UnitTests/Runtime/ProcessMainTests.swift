@@ -34,7 +34,7 @@ private struct Short: Component {
     func run() async throws { throw Fault("the disk is full", remedy: "make room") }
 }
 
-/// How a process ends, and what it has said by then: exit codes of operations.md §5.
+/// How a process ends, and what it has said by then: exit codes of docs/operate/README.md.
 struct ProcessMainTests {
     private func text(_ bytes: [UInt8]?) -> String {
         String(decoding: bytes ?? [], as: UTF8.self)

@@ -4,15 +4,10 @@ import Crypto
 import Foundation
 import Testing
 
-/// The vectors of C2SP/wycheproof, where they lie beside the project; the suite is skipped, and
-/// says so, where they do not. What they guard is guarded by the suites of each type too.
-@Suite(
-    .enabled(
-        if: vectorFolder != nil,
-        "skipped: no folder ../shared/vectors/crypto beside the project"))
-struct SharedVectorTests {
+/// The vectors of C2SP/wycheproof.
+struct CryptoVectorTests {
     private func groups(_ name: String) throws -> [JSONValue] {
-        let file = try #require(vectorFolder).appendingPathComponent(name)
+        let file = TestVectors.folder("crypto").appendingPathComponent(name)
         let value = try JSONParser.parse([UInt8](try Data(contentsOf: file)))
         return try #require(value["testGroups"]?.arrayValue)
     }
@@ -52,11 +47,3 @@ struct SharedVectorTests {
         #expect(count == 174)
     }
 }
-
-/// Beside the package's root.
-private let vectorFolder: URL? = {
-    var root = URL(fileURLWithPath: #filePath)
-    for _ in 0..<4 { root.deleteLastPathComponent() }
-    let folder = root.deletingLastPathComponent().appendingPathComponent("shared/vectors/crypto")
-    return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
-}()
