@@ -104,9 +104,9 @@ public struct EtaSettings: Sendable {
     /// The cost of a password hash.
     public var logN: Int
     /// Failed logins of an account from an address.
-    public var loginRate: BucketRate
+    public var loginRate: Rate
     /// Failed logins of an account.
-    public var accountLoginRate: BucketRate
+    public var accountLoginRate: Rate
     /// How long players of a lost Reil keep their seats.
     public var resumeWindow: Duration
     /// How long an empty instance lives.
@@ -135,8 +135,8 @@ public struct EtaSettings: Sendable {
         clusterKey = config[Self.clusterKey] ?? data + "/keys/cluster.key"
         registration = config[Self.registration]
         logN = config[Self.logN]
-        loginRate = BucketRate(burst: config[Self.loginBurst], every: config[Self.loginInterval])
-        accountLoginRate = BucketRate(
+        loginRate = Rate(burst: config[Self.loginBurst], every: config[Self.loginInterval])
+        accountLoginRate = Rate(
             burst: config[Self.accountBurst], every: config[Self.accountInterval])
         resumeWindow = config[Self.resumeWindow]
         emptyGrace = config[Self.emptyGrace]

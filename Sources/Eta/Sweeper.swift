@@ -2,12 +2,14 @@ import Base
 import Domain
 import Runtime
 
-/// What is done again and again while Eta runs: expired rows, empty instances, figures.
+/// What is done again and again while Eta runs: expired rows, empty instances, figures. A job that
+/// takes long keeps no other from its turn.
 final class Sweeper: Component {
     private struct Job: Sendable {
         var name: String
         var interval: Duration
-        var due: Instant
+        /// When it is done next; nil while it is under way.
+        var due: Instant?
         var work: Work
     }
     /// A struct around the closure, which the compiler wants in an array.
@@ -30,9 +32,11 @@ final class Sweeper: Component {
     }
 
     func run() async {
-        while !stopped.withLock({ $0 }) {
-            await loop.rest(for: Self.turn)
-            await sweep()
+        await withDiscardingTaskGroup { group in
+            while !stopped.withLock({ $0 }) {
+                await loop.rest(for: Self.turn)
+                for (index, job) in takeDue() { group.addTask { await self.perform(job, index) } }
+            }
         }
     }
 
@@ -49,25 +53,23 @@ final class Sweeper: Component {
         jobs.withLock { $0.append(job) }
     }
 
-    /// Does what is due; one job that fails keeps no other from its turn.
-    func sweep() async {
+    private func takeDue() -> [(index: Int, job: Job)] {
         let now = ambient.clock.now()
-        let due = jobs.withLock { jobs in
-            var due: [Job] = []
-            for index in jobs.indices where jobs[index].due <= now {
-                due.append(jobs[index])
-                jobs[index].due = now + jobs[index].interval
-            }
-            return due
+        return jobs.withLock { jobs in
+            let due = jobs.enumerated().filter { $1.due.map { $0 <= now } ?? false }
+            for (index, _) in due { jobs[index].due = nil }
+            return due.map { (index: $0, job: $1) }
         }
-        for job in due {
-            do throws(APIError) {
-                try await job.work.run()
-            } catch {
-                ambient.log.error(
-                    "sweep failed", .text("job", job.name), .reason(error.context))
-            }
+    }
+
+    private func perform(_ job: Job, _ index: Int) async {
+        do throws(APIError) {
+            try await job.work.run()
+        } catch {
+            ambient.log.error("sweep failed", .text("job", job.name), .reason(error.context))
         }
+        let next = ambient.clock.now() + job.interval
+        jobs.withLock { $0[index].due = next }
     }
 }
 

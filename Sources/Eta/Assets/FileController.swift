@@ -54,7 +54,8 @@ struct FileController: Sendable {
         let lifetime = path.hash == nil ? "no-cache" : "max-age=31536000, immutable"
         let fields = Fields(
             (.contentDisposition, "attachment; filename=\"\(Self.name(of: asset))\""),
-            (.cacheControl, "\(isOpen ? "public" : "private"), \(lifetime)"))
+            (.cacheControl, "\(isOpen ? "public" : "private"), \(lifetime)"),
+            (.vary, "Authorization"))
         let head = context.request.head
         let eTag = ETag(strong: hash.text)
         if head.field(.avrAcceptFile) != nil {
@@ -93,6 +94,7 @@ struct FileController: Sendable {
             }
             return asset
         }
+        try context.requireMatch(tag: asset.hash.map { ETag(strong: $0.text).text })
         let order = try UploadOrder(
             asset: asset.id, hash: path.hash, context.request, largest: largest)
         if order.isQuestion {

@@ -29,7 +29,7 @@ struct UploadOrder: Sendable {
     let length: Int64?
 
     /// What a form may have around the file.
-    private static let formOverhead: Int64 = 1 << 20
+    static let formOverhead: Int64 = 1 << 20
 
     /// Reads the request's fields.
     ///
@@ -140,7 +140,12 @@ enum Upload {
         var hasher = SHA256.Incremental()
         var form = order.form
         var isFormWhole = false
+        var arrived: Int64 = 0
         while let chunk = try await next(body) {
+            arrived += Int64(chunk.count)
+            guard arrived <= order.largest + UploadOrder.formOverhead else {
+                throw .refused(APIError(.payloadTooLarge))
+            }
             if order.digest != nil { hasher.update(chunk) }
             guard form != nil else {
                 try await take(chunk, into: upload, order)

@@ -31,12 +31,12 @@ struct LoginThrottle {
     }
 
     private var entries: [Key: Entry] = [:]
-    private let pairRate: BucketRate
-    private let accountRate: BucketRate
+    private let pairRate: Rate
+    private let accountRate: Rate
     /// More than so many keys are not remembered; the table is then cleared of what has recovered.
     private static let limit = 65_536
 
-    init(pair: BucketRate, account: BucketRate) {
+    init(pair: Rate, account: Rate) {
         pairRate = pair
         accountRate = account
     }
@@ -46,7 +46,7 @@ struct LoginThrottle {
 
     /// The keys of an attempt; a known address is counted for itself alone.
     static func keys(account: String, address: IPAddress, isKnown: Bool) -> [Key] {
-        let pair = Key.pair(account: account, address: address.network)
+        let pair = Key.pair(account: account, address: address.rateUnit)
         return isKnown ? [pair] : [pair, .account(account)]
     }
 
@@ -90,7 +90,7 @@ struct LoginThrottle {
         if entries.count > Self.limit / 2 { entries = entries.filter { $1.underWay > 0 } }
     }
 
-    private func rate(_ key: Key) -> BucketRate {
+    private func rate(_ key: Key) -> Rate {
         switch key {
         case .pair: pairRate
         case .account: accountRate
@@ -114,7 +114,7 @@ final class LoginGuard: Sendable {
     /// Attempts that wait for one key; the next ones are refused.
     private static let waitingLimit = 32
 
-    init(pair: BucketRate, account: BucketRate, clock: any ClockSource) {
+    init(pair: Rate, account: Rate, clock: any ClockSource) {
         state = Lock(State(throttle: LoginThrottle(pair: pair, account: account)))
         self.clock = clock
     }
@@ -189,12 +189,6 @@ final class LoginGuard: Sendable {
 }
 
 extension IPAddress {
-    /// What counts as one address: who has one of a /64 of IPv6 has all of them.
-    var network: IPAddress {
-        if case .v6(let high, _) = unmapped { return .v6(high: high, low: 0) }
-        return unmapped
-    }
-
     /// The network that a user is shown for a session: /24 of IPv4, /48 of IPv6.
     var sessionPrefix: String {
         switch unmapped {

@@ -1,26 +1,12 @@
 import Base
 
-/// How often something may happen: `burst` times at once, then once every `interval`.
-public struct BucketRate: Sendable, Equatable {
-    /// How many at once.
-    public var burst: Int
-    /// How long one takes to come back.
-    public var interval: Duration
-
-    /// Such a rate.
-    public init(burst: Int, every interval: Duration) {
-        self.burst = burst
-        self.interval = interval
-    }
-}
-
 /// What is left of a rate.
 struct TokenBucket {
     private(set) var tokens: Double
     private var updated: Instant
-    private let rate: BucketRate
+    private let rate: Rate
 
-    init(_ rate: BucketRate, now: Instant) {
+    init(_ rate: Rate, now: Instant) {
         self.rate = rate
         tokens = Double(rate.burst)
         updated = now

@@ -258,7 +258,11 @@ struct UserFinder: Sendable {
     private func administrator(
         _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> UserRow? {
-        if let admin, let user = try UserStore.find(admin, reader) { return user }
+        if let admin, let user = try UserStore.find(admin, reader),
+            try UserStore.tags(user.id, reader).contains(.admin)
+        {
+            return user
+        }
         return try UserStore.oldestAdministrator(reader)
     }
 }

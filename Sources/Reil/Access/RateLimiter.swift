@@ -4,20 +4,6 @@ import Domain
 import HTTP
 import Runtime
 
-/// How often one class of request may come: a bucket of `burst` tokens that refills evenly.
-public struct Rate: Sendable {
-    /// Tokens in a full bucket.
-    public let burst: Int
-    /// How long one token takes to come back.
-    public let interval: Duration
-
-    /// That many at once, and one more each `interval`.
-    public init(burst: Int, every interval: Duration) {
-        self.burst = burst
-        self.interval = interval
-    }
-}
-
 /// The rates of `docs/client` by class.
 public struct RateLimits: Sendable {
     let ordinary: Rate
@@ -127,15 +113,5 @@ public final class RateLimiter: GateCheck {
             return nil
         }
         if let wait { throw .tooManyRequests(retryAfter: wait) }
-    }
-}
-
-extension IPAddress {
-    /// What counts as one client: an address of version 4, the /64 of one of version 6.
-    var rateUnit: IPAddress {
-        switch unmapped {
-        case .v4(let address): .v4(address)
-        case .v6(let high, _): .v6(high: high, low: 0)
-        }
     }
 }

@@ -119,13 +119,15 @@ final class EtaLink: Component {
             target: Self.target(facts.template, captures), fields: fields, body: payload,
             deadlines: Deadlines(firstByte: .seconds(10), whole: .seconds(15)))
         let bytes: [UInt8]
+        let wait: Int64?
         do throws(ClientError) {
             let response = try await client.send(request, on: loop)
+            wait = response.fields[.retryAfter].flatMap { Int64($0) }
             bytes = try await response.collect(limit: 8 << 20)
         } catch {
             throw Self.unavailable(error)
         }
-        return try Self.data(bytes)
+        return try Self.data(bytes, retryAfter: wait.map { .seconds($0) })
     }
 
     /// Passes a request on as it is, on behalf of `caller`.
@@ -163,7 +165,9 @@ final class EtaLink: Component {
         return Array(("/" + parts.joined(separator: "/")).utf8)
     }
 
-    private static func data<Output: Decodable>(_ bytes: [UInt8]) throws(APIError) -> Output {
+    private static func data<Output: Decodable>(
+        _ bytes: [UInt8], retryAfter: Duration?
+    ) throws(APIError) -> Output {
         do {
             let envelope = try JSONParser.parse(bytes)
             if let data = envelope["data"] {
@@ -176,7 +180,7 @@ final class EtaLink: Component {
                     error["details"].flatMap {
                         try? JSONCoder.decode([FieldProblem].self, from: $0)
                     } ?? []
-                var failure = APIError(code, details: details)
+                var failure = APIError(code, details: details, retryAfter: retryAfter)
                 failure.place = try? JSONCoder.decode(QueuePlace.self, from: error)
                 throw failure
             }

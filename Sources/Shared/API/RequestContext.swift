@@ -43,9 +43,16 @@ public struct RequestContext: Sendable {
     ///
     /// - Throws: 53 when the object has changed since.
     public func requireMatch(_ current: some Encodable) throws(APIError) {
+        if request.head.field(.ifMatch) == nil { return }
+        try requireMatch(tag: EntityTag.of(JSONCoder.encode(current)))
+    }
+
+    /// The same for what has the tag `tag` now; nil for what is not there yet.
+    ///
+    /// - Throws: 53 when it has changed since.
+    public func requireMatch(tag: String?) throws(APIError) {
         guard let condition = request.head.field(.ifMatch) else { return }
-        let tag = EntityTag.of(JSONCoder.encode(current))
-        guard EntityTag.isListed(tag, in: condition) else {
+        guard let tag, EntityTag.isListed(tag, in: condition) else {
             throw APIError(.preconditionFailed)
         }
     }

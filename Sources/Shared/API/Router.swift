@@ -476,7 +476,8 @@ public enum Answers {
         Envelope.failure(
             error, request: target.map { $0[...] } ?? request.head.targetBytes,
             time: ambient.clock.timestamp(), redirect: error.redirect, into: &out)
-        var fields = Fields((.contentType, "application/json"))
+        // Who asks may have been refused for who they are.
+        var fields = personal
         if !error.allow.isEmpty {
             fields.append(.allow, error.allow.joined(separator: ", "))
         }

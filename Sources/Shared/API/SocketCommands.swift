@@ -123,11 +123,6 @@ public enum SocketMessages {
         /// The as.
         public let `as`: String?
     }
-    /// `instance-leave`
-    public struct Leave: Codable, Sendable {
-        /// The instance.
-        public let instance: InstanceSelector?
-    }
     /// The answer to `instance-leave`, and what the others hear.
     public struct Left: Codable, Sendable {
         /// The instance.

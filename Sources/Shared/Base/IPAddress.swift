@@ -28,6 +28,13 @@ public enum IPAddress: Sendable, Hashable {
         return self
     }
 
+    /// What counts as one client: an address of version 4, the /64 of one of version 6, since who has
+    /// one address of it has all of them.
+    public var rateUnit: IPAddress {
+        if case .v6(let high, _) = unmapped { return .v6(high: high, low: 0) }
+        return unmapped
+    }
+
     /// Whether it is of this machine itself.
     public var isLoopback: Bool {
         switch unmapped {

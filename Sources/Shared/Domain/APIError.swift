@@ -60,13 +60,6 @@ public struct APIError: Error, Sendable {
         return error
     }
 
-    /// The head of the request is longer than it may be, or has too many fields: 431.
-    public static func headTooLarge(context: String = "") -> APIError {
-        var error = APIError(.malformedRequest, context: context)
-        error.exactStatus = 431
-        return error
-    }
-
     /// A bug or a broken disk: the client learns nothing, the log `context`.
     public static func internalError(_ context: String) -> APIError {
         APIError(.internalError, context: context)

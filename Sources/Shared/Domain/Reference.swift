@@ -89,10 +89,6 @@ extension Reference where Kind == WorldKind {
 public typealias UserReference = Reference<UserKind>
 /// A world of any node, perhaps in one version.
 public typealias WorldReference = Reference<WorldKind>
-/// An asset of any node.
-public typealias AssetReference = Reference<AssetKind>
-/// An instance of any node.
-public typealias InstanceReference = Reference<InstanceKind>
 
 /// What stands for a user in a path: an id or a name, perhaps with `@server`, or a word with `@`.
 public struct UserSelector: TextScalar {

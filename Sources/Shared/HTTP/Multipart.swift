@@ -197,37 +197,6 @@ public struct MultipartParser: Sendable {
     }
 }
 
-/// The bytes of the part `file` of a body, as a body: to store an upload it is one whether it came
-/// raw or as a form.
-public final class MultipartFile: BodySource {
-    private let source: any BodySource
-    private let parser: Lock<MultipartParser>
-
-    /// The part `file` of what `source` gives.
-    public init(_ source: any BodySource, _ parser: MultipartParser) {
-        self.source = source
-        self.parser = Lock(parser)
-    }
-
-    /// The file's next bytes. `.malformed` when the body is no form, or has no such part.
-    public func next() async throws(BodyError) -> [UInt8]? {
-        while true {
-            while let effect = parser.withLock({ $0.next() }) {
-                switch effect {
-                case .fileBegan: break
-                case .bytes(let bytes): return bytes
-                case .finished(let hadFile):
-                    if hadFile { return nil }
-                    throw .malformed
-                case .malformed: throw .malformed
-                }
-            }
-            guard let chunk = try await source.next() else { throw .malformed }
-            parser.withLock { $0.receive(chunk) }
-        }
-    }
-}
-
 /// Writes multipart/byteranges, RFC 9110 §14.6: several parts of a file in one answer.
 public enum MultipartRanges {
     /// The media type to send it as.

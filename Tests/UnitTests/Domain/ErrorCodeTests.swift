@@ -39,8 +39,6 @@ struct ErrorCodeTests {
         #expect(APIError.methodNotAllowed(["GET"]).status == 405)
         #expect(APIError.methodNotAllowed(["GET"]).code == .requestNotFound)
         #expect(APIError(.malformedRequest).status == 400)
-        #expect(APIError.headTooLarge().status == 431)
-        #expect(APIError.headTooLarge().code == .malformedRequest)
     }
 
     @Test func `bad fields become the details`() {

@@ -130,6 +130,9 @@ struct AssetTests {
         #expect(got.file == Self.bytes && fields[.eTag] == "\"\(Self.hash)\"")
         #expect(fields[.contentType] == "application/octet-stream")
         #expect(fields[.contentDisposition]?.hasPrefix("attachment; filename=") == true)
+        #expect(fields[.cacheControl] == "public, no-cache" && fields[.vary] == "Authorization")
+        let own = await place.eta.ask("GET", file, as: place.ada)
+        #expect(own.response.fields[.cacheControl] == "private, no-cache")
         let part = await place.eta.ask("GET", file, fields: ["Range": "bytes=10-19"])
         #expect(part.status == 206 && part.file == Array(Self.bytes[10..<20]))
         #expect(part.response.fields[.contentRange] == "bytes 10-19/1000000")
@@ -158,6 +161,38 @@ struct AssetTests {
             handed.response.fields[.avrFile].flatMap { Percent.decode($0.utf8) })
         #expect(path.hasPrefix("/") && handed.response.body.length == 0)
         #expect(ReadOnlyFile(path: path)?.size == 1_000_000)
+    }
+
+    @Test func `If-Match holds an upload back where the file is not what it was`() async throws {
+        let place = try await Place()
+        let asset = try await place.asset()
+        let one = SHA256.hash([1]).hex
+        for (match, body, code) in [
+            ("*", [1], 53), ("\"\(one)\"", [1], 53), ("", [1], nil), ("\"\(Self.hash)\"", [2], 53),
+            ("\"\(one)\"", [2], nil), ("*", [3], nil),
+        ] as [(String, [UInt8], Int?)] {
+            let answer = await place.upload(
+                asset, TestBody([body]), fields: match.isEmpty ? [:] : ["If-Match": match])
+            #expect(answer.code == code, "\(match) \(body)")
+        }
+        #expect(await place.eta.ask("GET", asset + "/file").file == [3])
+    }
+
+    @Test func `a form brings no more beside its file than it may`() async throws {
+        let place = try await Place(["assets.largest_file": "1KiB"])
+        let asset = try await place.asset()
+        let file = "--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n"
+        let other = "--b\r\nContent-Disposition: form-data; name=\"y\"\r\n\r\n"
+        for (filler, code) in [(1_000_000, nil), (1_100_000, 52)] as [(Int, Int?)] {
+            let filling = [UInt8](repeating: 1, count: filler)
+            let sent = await place.upload(
+                asset,
+                TestBody([
+                    Array(file.utf8), Array(other.utf8), filling, Array("\r\n--b--\r\n".utf8),
+                ]), fields: ["Content-Type": "multipart/form-data; boundary=b"], chunked: true)
+            #expect(sent.code == code, "\(sent.text)")
+        }
+        #expect(place.eta.temporary.isEmpty)
     }
 
     @Test func `a form's file is the file`() async throws {

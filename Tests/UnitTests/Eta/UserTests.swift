@@ -30,6 +30,18 @@ struct UserTests {
             await eta.ask("GET", "/api/users/ada_l@b.example?server=c.example").code == 29)
     }
 
+    @Test func `the main administrator is the one who was named, as long as that is one`()
+        async throws
+    {
+        let eta = try await TestRegistry(["eta.admin": "ada_l"])
+        let ada = try await eta.user("ada_l")
+        let root = try await eta.user("root_1", tags: [.admin])
+        #expect(await eta.ask("GET", "/api/users/@admin")["id"] == .string(root.id.text))
+        let tags: JSONValue = ["tags": ["avr:admin"]]
+        #expect(await eta.ask("POST", "/api/users/ada_l", as: .user(root), tags).status == 200)
+        #expect(await eta.ask("GET", "/api/users/@admin")["id"] == .string(ada.id.text))
+    }
+
     @Test func `a list is searched by both names and by tag, and its pages hold when others come`()
         async throws
     {

@@ -95,26 +95,6 @@ struct MultipartTests {
         #expect(result.most < 100)
     }
 
-    @Test func `the file is a body as any other`() async throws {
-        struct Pieces: BodySource {
-            let rest: Lock<[[UInt8]]>
-            func next() async throws(BodyError) -> [UInt8]? {
-                rest.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-            }
-        }
-        let bytes = Array(Self.form.utf8)
-        let pieces = stride(from: 0, to: bytes.count, by: 7).map {
-            Array(bytes[$0..<min($0 + 7, bytes.count)])
-        }
-        let whole = MultipartFile(Pieces(rest: Lock(pieces)), try #require(reader()))
-        #expect(try await whole.collect(limit: 1_000) == Array(Self.file.utf8))
-        let cut = MultipartFile(
-            Pieces(rest: Lock(Array(pieces.prefix(25)))), try #require(reader()))
-        await #expect(throws: BodyError.malformed) { _ = try await cut.collect(limit: 1_000) }
-        let large = MultipartFile(Pieces(rest: Lock(pieces)), try #require(reader()))
-        await #expect(throws: BodyError.tooLarge) { _ = try await large.collect(limit: 5) }
-    }
-
     @Test func `several ranges make one body`() {
         let pieces = MultipartRanges.pieces(
             [0..<2, 5..<9], size: 10, contentType: "a/b", boundary: "xyz")

@@ -7,8 +7,8 @@ import Testing
 /// http.md §6: failed logins burst 5 and then 1 per 10 s for an account from an address, burst 50
 /// and then 1 per s for an account; a stranger cannot lock anybody out.
 struct LoginThrottleTests {
-    private let pair = BucketRate(burst: 5, every: .seconds(10))
-    private let account = BucketRate(burst: 50, every: .seconds(1))
+    private let pair = Rate(burst: 5, every: .seconds(10))
+    private let account = Rate(burst: 50, every: .seconds(1))
     private let start = Instant(nanoseconds: 1_000_000_000_000)
 
     private func address(_ number: UInt32) -> IPAddress { .v4(0x0A00_0000 + number) }
@@ -20,7 +20,7 @@ struct LoginThrottleTests {
     /// A throttle to be used inside of expectations.
     private final class Box {
         var throttle: LoginThrottle
-        init(_ pair: BucketRate, _ account: BucketRate) {
+        init(_ pair: Rate, _ account: Rate) {
             throttle = LoginThrottle(pair: pair, account: account)
         }
 
@@ -91,10 +91,10 @@ struct LoginThrottleTests {
     }
 
     @Test func `all addresses of one network of IPv6 count as one`() {
-        let one = IPAddress("2001:db8:1:2::1")?.network
-        #expect(one == IPAddress("2001:db8:1:2:ffff::7")?.network)
-        #expect(one != IPAddress("2001:db8:1:3::1")?.network)
-        #expect(IPAddress("::ffff:10.0.0.1")?.network == IPAddress("10.0.0.1"))
+        let one = IPAddress("2001:db8:1:2::1")?.rateUnit
+        #expect(one == IPAddress("2001:db8:1:2:ffff::7")?.rateUnit)
+        #expect(one != IPAddress("2001:db8:1:3::1")?.rateUnit)
+        #expect(IPAddress("::ffff:10.0.0.1")?.rateUnit == IPAddress("10.0.0.1"))
     }
 
     @Test func `made-up names cost bounded memory, and what has recovered is forgotten`() {
