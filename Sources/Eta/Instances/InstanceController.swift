@@ -85,7 +85,7 @@ struct InstanceController: Sendable {
                 capacity: body.capacity ?? capacity, tags: tags, now: now)
             row.title = body.title
             row.description = body.description
-            row.moderators = try people(body.moderators ?? [], transaction.reader)
+            row.moderators = try moderators(body.moderators ?? [], transaction.reader)
             row.ins = try placer.choose(named: body.ins, transaction.reader)
             row.epoch = 1
             let ownWorld = world.isInternal(to: node.address) ? world.id : nil
@@ -141,28 +141,12 @@ struct InstanceController: Sendable {
         throw APIError(.instanceAlreadyExists)
     }
 
-    /// People as they are kept: with their homes, each once; those of this node must exist.
-    private func people(
+    private func moderators(
         _ named: [UserReference], _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> [UserReference] {
-        guard named.count <= InstanceGate.moderatorLimit else {
-            throw APIError(
-                .instanceInvalidInput, field: "moderators",
-                "must be at most \(InstanceGate.moderatorLimit) users")
-        }
-        var people: [UserReference] = []
-        var problems: [FieldProblem] = []
-        for (place, person) in named.enumerated() {
-            let person = person.absolute(at: node.address)
-            if people.contains(person) { continue }
-            people.append(person)
-            if person.isInternal(to: node.address), try UserStore.find(person.id, reader) == nil {
-                problems.append(
-                    FieldProblem(field: "moderators.\(place)", message: "is no user here"))
-            }
-        }
-        if !problems.isEmpty { throw APIError(.instanceInvalidInput, details: problems) }
-        return people
+        try NamedPeople.kept(
+            named, field: "moderators", limit: InstanceGate.moderatorLimit,
+            or: .instanceInvalidInput, node, reader)
     }
 
     // MARK: Changing
@@ -219,7 +203,7 @@ struct InstanceController: Sendable {
             row.tags = try TagRules.instance.setting(
                 tags, over: row.tags, byAdministrator: standing.isAdministrator)
         }
-        if let moderators = body.moderators { row.moderators = try people(moderators, reader) }
+        if let named = body.moderators { row.moderators = try moderators(named, reader) }
         if let owner = body.owner?.absolute(at: node.address), owner != row.owner {
             guard try PlayerStore.count(of: owner, in: row.id, reader) > 0 else {
                 throw APIError(.instanceInvalidInput, field: "owner", "must be a member")

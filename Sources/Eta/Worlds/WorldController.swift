@@ -90,7 +90,10 @@ struct WorldController: Sendable {
                     tags, over: row.tags, byAdministrator: standing.isAdministrator)
             }
             if let contributors = body.contributors {
-                let named = try people(contributors, of: row, transaction.reader)
+                let named = try NamedPeople.kept(
+                    contributors, without: node.reference(row.owner), field: "contributors",
+                    limit: WorldGate.contributorLimit, or: .worldInvalidInput, node,
+                    transaction.reader)
                 if Set(named) != Set(row.contributors), !AccessRules.mayDispose(standing) {
                     throw APIError(
                         .userDontHavePermission, field: "contributors", "only the owner sets them")
@@ -129,35 +132,6 @@ struct WorldController: Sendable {
         await pushes.settled()
         await keeper.release(files)
         return Nothing()
-    }
-
-    /// Contributors as they are kept: with their homes, each once, the owner not among them; those
-    /// of this node must exist.
-    private func people(
-        _ named: [UserReference], of world: WorldRow, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [UserReference] {
-        var people: [UserReference] = []
-        var problems: [FieldProblem] = []
-        for (place, person) in named.enumerated() {
-            let person = person.absolute(at: node.address)
-            if person == node.reference(world.owner) || people.contains(person) { continue }
-            people.append(person)
-            // What is beyond the limit is refused anyhow, and the writer has others to serve.
-            if people.count > WorldGate.contributorLimit { break }
-            guard person.isInternal(to: node.address) else { continue }
-            if try UserStore.find(person.id, reader) == nil {
-                problems.append(
-                    FieldProblem(field: "contributors.\(place)", message: "is no user here"))
-            }
-        }
-        if people.count > WorldGate.contributorLimit {
-            problems.append(
-                FieldProblem(
-                    field: "contributors",
-                    message: "must be at most \(WorldGate.contributorLimit) users"))
-        }
-        if !problems.isEmpty { throw APIError(.worldInvalidInput, details: problems) }
-        return people
     }
 }
 
