@@ -135,6 +135,40 @@ final class EtaLink: Component {
         _ exchange: Exchange, adding extra: Fields = Fields()
     ) async throws(APIError) -> Response {
         let passage = exchange.passage
+        var fields = relayedFields(passage)
+        fields.append(extra)
+        do throws(ClientError) {
+            var response = try await Relay.forward(
+                passage.request, to: upstream, target: passage.relayedTarget, fields: fields,
+                deadlines: Self.relayDeadlines, client: client)
+            response.accessTarget = passage.cleanTarget
+            return response
+        } catch {
+            throw Self.unavailable(error)
+        }
+    }
+
+    /// The same for a request without a body and without a task, on the request's loop.
+    func relay(
+        _ exchange: Exchange, give: @escaping @Sendable (Result<Response, APIError>) -> Void
+    ) -> any PendingAnswer {
+        let passage = exchange.passage
+        return Relay.start(
+            passage.request, to: upstream, target: passage.relayedTarget,
+            fields: relayedFields(passage), deadlines: Self.relayDeadlines, client: client
+        ) { result in
+            switch result {
+            case .success(var response):
+                response.accessTarget = passage.cleanTarget
+                give(.success(response))
+            case .failure(let error): give(.failure(Self.unavailable(error)))
+            }
+        }
+    }
+
+    private static let relayDeadlines = Deadlines(firstByte: .seconds(60), whole: nil)
+
+    private func relayedFields(_ passage: Passage) -> Fields {
         let request = passage.request
         let statement = statements.statement(for: passage.caller)
         var fields = request.head.endToEndFields(
@@ -143,17 +177,7 @@ final class EtaLink: Component {
         fields.append(.avrRequestID, requestID(of: request))
         fields.append(.avrClient, passage.client.description)
         fields.append(.avrReilRun, ownRun)
-        fields.append(extra)
-        do throws(ClientError) {
-            var response = try await Relay.forward(
-                request, to: upstream,
-                target: passage.cleanTarget ?? Array(request.head.targetBytes), fields: fields,
-                deadlines: Deadlines(firstByte: .seconds(60), whole: nil), client: client)
-            response.accessTarget = passage.cleanTarget
-            return response
-        } catch {
-            throw Self.unavailable(error)
-        }
+        return fields
     }
 
     private static func target(_ template: String, _ captures: [String]) -> [UInt8] {
@@ -480,6 +504,11 @@ extension WebSocketLimits {
         limits.message = 16 << 20
         return limits
     }
+}
+
+extension Passage {
+    /// The target as Eta is asked: without credentials.
+    fileprivate var relayedTarget: [UInt8] { cleanTarget ?? Array(request.head.targetBytes) }
 }
 
 /// What a gateway never passes on, docs/design/architecture.md: its own

@@ -22,6 +22,7 @@ final class FrontServer: Responder {
         switch router.begin(request) {
         case .answered(let response): .answered(complete(response))
         case .waits(let rest): .waits { self.complete(await rest()) }
+        case .follows(let start): .follows { give in start { give(self.complete($0)) } }
         }
     }
 

@@ -7,6 +7,13 @@ struct RelayEndpoint: BoundEndpoint {
     let facts: EndpointFacts
     let eta: EtaLink
 
+    /// A request without a body needs nobody to feed it.
+    func following(_ exchange: Exchange) -> AnswerStart<Result<Response, APIError>>? {
+        let head = exchange.passage.request.head
+        guard head.bodyLength == 0, !head.asksUpgrade else { return nil }
+        return { give in eta.relay(exchange, give: give) }
+    }
+
     func answer(_ exchange: Exchange) async throws(APIError) -> Response {
         try await eta.relay(exchange)
     }

@@ -143,6 +143,10 @@ struct AbroadEndpoint<Output: Foreign>: BoundEndpoint {
         Self.namesNode(exchange) ? nil : try inner.answerAtOnce(exchange)
     }
 
+    func following(_ exchange: Exchange) -> AnswerStart<Result<Response, APIError>>? {
+        Self.namesNode(exchange) ? nil : inner.following(exchange)
+    }
+
     /// Whether a node could be named: what names none is this node's own, and nearly all is.
     private static func namesNode(_ exchange: Exchange) -> Bool {
         for pair in exchange.query where pair.name == "server" { return true }

@@ -8,6 +8,8 @@ public protocol BoundEndpoint: Sendable {
     var facts: EndpointFacts { get }
     /// The answer, where it is at hand; nil: ``answer(_:)`` has to find it.
     func answerAtOnce(_ exchange: Exchange) throws(APIError) -> Response?
+    /// How the answer is found without a task; nil: ``answer(_:)`` has to find it.
+    func following(_ exchange: Exchange) -> AnswerStart<Result<Response, APIError>>?
     /// The answer, whoever has to be asked for it.
     func answer(_ exchange: Exchange) async throws(APIError) -> Response
 }
@@ -15,6 +17,8 @@ public protocol BoundEndpoint: Sendable {
 extension BoundEndpoint {
     /// Most answers have to be found.
     public func answerAtOnce(_ exchange: Exchange) throws(APIError) -> Response? { nil }
+    /// Most take a task.
+    public func following(_ exchange: Exchange) -> AnswerStart<Result<Response, APIError>>? { nil }
 }
 
 /// A request that has passed the gate, with what the routes found in its path.
@@ -159,9 +163,21 @@ public struct Router: Sendable, Responder {
             if let response = try bound.answerAtOnce(exchange) {
                 return .answered(complete(response, passage))
             }
-            return .waits { await self.finish(bound, exchange) }
+            guard let start = bound.following(exchange) else {
+                return .waits { await self.finish(bound, exchange) }
+            }
+            return .follows { give in
+                start { give(self.finish($0, exchange.passage)) }
+            }
         } catch {
             return .answered(failure(error, passage))
+        }
+    }
+
+    private func finish(_ result: Result<Response, APIError>, _ passage: Passage) -> Response {
+        switch result {
+        case .success(let response): complete(response, passage)
+        case .failure(let error): failure(error, passage)
         }
     }
 

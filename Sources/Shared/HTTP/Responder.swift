@@ -6,6 +6,19 @@ public enum Beginning: Sendable {
     case answered(Response)
     /// Somebody has to be waited for: to be run on the connection's loop.
     case waits(@Sendable () async -> Response)
+    /// The same without a task: to be called once, on the connection's loop.
+    case follows(AnswerStart<Response>)
+}
+
+/// Begins to find an answer, and gives it once, on the loop on which this is called; perhaps before it
+/// returns.
+public typealias AnswerStart<Answer> =
+    @Sendable (_ give: @escaping @Sendable (Answer) -> Void) -> any PendingAnswer
+
+/// An answer that is on its way.
+public protocol PendingAnswer: Sendable {
+    /// Nobody wants it any more. It may be given all the same.
+    func cancel()
 }
 
 /// Answers requests; the shell calls it on the connection's loop and stays there.
@@ -20,8 +33,14 @@ extension Responder {
     /// The answer, however long it takes.
     public func respond(to request: Request) async -> Response {
         switch begin(request) {
-        case .answered(let response): response
-        case .waits(let rest): await rest()
+        case .answered(let response): return response
+        case .waits(let rest): return await rest()
+        case .follows(let start):
+            return await withCheckedContinuation { continuation in
+                request.loop.execute {
+                    _ = start { response in continuation.resume(returning: response) }
+                }
+            }
         }
     }
 

@@ -29,6 +29,8 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
         var failure: ClientError?
     }
 
+    typealias Done = @Sendable (Result<ClientResponse, ClientError>) -> Void
+
     private let loop: EventLoop
     private let outbound: OutboundGuard?
     private let sendTime: Duration
@@ -45,6 +47,10 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
     /// Where the opening, and then each response's head, is waited for.
     private let answerPlace: WaitingPlace
     private var answer: Answer?
+    /// Who is told of the answer instead, without a task.
+    private var done: Done?
+    /// What they are told once the bytes that have come are dealt with.
+    private var due: (done: Done, result: Result<ClientResponse, ClientError>)?
     private var head: ResponseHead?
     private var whole: [UInt8]?
     /// A short body is gathered before the head is handed out.
@@ -192,6 +198,7 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
         }
         isPumping = false
         settle()
+        giveDue()
     }
 
     private var isActive: Bool { phase == .idle || phase == .busy }
@@ -247,11 +254,32 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
     private func deliver() {
         guard !isAnswerReady else { return }
         isAnswerReady = true
+        if let done {
+            self.done = nil
+            due = (done, result(head, whole, failure))
+            (head, whole) = (nil, nil)
+            if !isPumping { giveDue() }
+            return
+        }
         answer?.head = head
         answer?.whole = whole
         answer?.failure = failure
         (head, whole) = (nil, nil)
         answerPlace.wake()
+    }
+
+    private func giveDue() {
+        guard let (done, result) = due.take() else { return }
+        done(result)
+    }
+
+    private func result(
+        _ head: ResponseHead?, _ whole: [UInt8]?, _ failure: ClientError?
+    ) -> Result<ClientResponse, ClientError> {
+        if let failure { return .failure(failure) }
+        guard let head else { return .failure(.closed) }
+        let rest = whole == nil ? ResponseBody(connection: self, exchange: exchange) : nil
+        return .success(ClientResponse(head: head, whole: whole, rest: rest))
     }
 
     /// The exchange is over; the connection may serve another.
@@ -387,6 +415,20 @@ extension ClientConnection {
             head: head, whole: nil, rest: ResponseBody(connection: self, exchange: exchange))
     }
 
+    /// The same without a task: `done` is called once, on the loop, on which this is called too.
+    nonisolated func start(
+        _ request: ClientRequest, began: Instant, _ pending: PendingExchange,
+        done: @escaping Done
+    ) {
+        onLoop { connection in
+            guard connection.phase == .idle else { return done(.failure(.closed)) }
+            connection.answer = nil
+            connection.done = done
+            pending.follow(self, connection.exchange + 1)
+            connection.begin(request, began: began, upgrade: false)
+        }
+    }
+
     private func begin(_ request: ClientRequest, began: Instant, upgrade: Bool) {
         phase = .busy
         exchange += 1
@@ -459,8 +501,8 @@ extension ClientConnection {
         fail(.cancelled)
     }
 
-    /// The same, from wherever the last reference to a response was dropped.
-    fileprivate nonisolated func drop(_ exchange: UInt64) {
+    /// The same, from any thread, such as where the last reference to a response was dropped.
+    nonisolated func drop(_ exchange: UInt64) {
         loop.execute { self.onLoop { $0.abandon(exchange) } }
     }
 

@@ -101,6 +101,66 @@ actor ConnectionPool: LoopPinned {
         }
     }
 
+    /// Sends a request on a connection, kept or, when `fresh`, new; see `HTTPClient.send`.
+    func send(
+        _ request: ClientRequest, began: Instant, fresh: Bool
+    ) async throws(ClientError) -> ClientResponse {
+        var fresh = fresh
+        while true {
+            let lease = try await lease(
+                request.peer, connect: request.deadlines.connect, fresh: fresh)
+            do throws(ClientError) {
+                return try await lease.connection.perform(request, began: began)
+            } catch {
+                guard error == .closed, lease.isKept, !fresh, request.isRepeatable else {
+                    throw error
+                }
+                fresh = true
+            }
+        }
+    }
+
+    /// The same without a task where an idle connection is kept. On the loop.
+    nonisolated func start(
+        _ request: ClientRequest, began: Instant,
+        done: @escaping @Sendable (Result<ClientResponse, ClientError>) -> Void
+    ) -> PendingExchange {
+        let pending = PendingExchange()
+        onLoop { pool in
+            guard let connection = pool.takeIdle(request.peer) else {
+                return pool.run(request, began, fresh: false, pending, done)
+            }
+            connection.start(request, began: began, pending) { result in
+                if case .failure(.closed) = result, request.isRepeatable {
+                    // It was just being closed as nobody used it.
+                    self.onLoop { $0.run(request, began, fresh: true, pending, done) }
+                } else {
+                    done(result)
+                }
+            }
+        }
+        return pending
+    }
+
+    private func run(
+        _ request: ClientRequest, _ began: Instant, fresh: Bool, _ pending: PendingExchange,
+        _ done: @escaping @Sendable (Result<ClientResponse, ClientError>) -> Void
+    ) {
+        pending.follow(
+            Task.immediate {
+                do throws(ClientError) {
+                    done(.success(try await self.send(request, began: began, fresh: fresh)))
+                } catch {
+                    done(.failure(error))
+                }
+            })
+    }
+
+    private func takeIdle(_ peer: Peer) -> ClientConnection? {
+        guard let number = machine.takeIdle(key(of: peer)) else { return nil }
+        return entries[number]?.connection
+    }
+
     /// Connects outside of all caps: for upgrades, whose connections are never kept.
     func open(_ peer: Peer, deadline: Instant) async throws(ClientError) -> ClientConnection {
         if peer.secure, tls == nil { throw .tlsNotConfigured }

@@ -58,22 +58,19 @@ public final class HTTPClient: Sendable {
     public func send(
         _ request: ClientRequest, on loop: any LoopExecutor
     ) async throws(ClientError) -> ClientResponse {
-        let peer = request.peer
-        let pool = limits.perLoop ? pool(of: loop) : pools[Self.index(of: peer, in: pools.count)]
-        let began = System.now()
-        var fresh = false
-        while true {
-            let lease = try await pool.lease(
-                peer, connect: request.deadlines.connect, fresh: fresh)
-            do throws(ClientError) {
-                return try await lease.connection.perform(request, began: began)
-            } catch {
-                guard error == .closed, lease.isKept, !fresh, request.isRepeatable else {
-                    throw error
-                }
-                fresh = true
-            }
-        }
+        let pool =
+            limits.perLoop ? pool(of: loop) : pools[Self.index(of: request.peer, in: pools.count)]
+        return try await pool.send(request, began: System.now(), fresh: false)
+    }
+
+    /// The same without a task where a connection is at hand. On the loop of the caller, where
+    /// `done` is called once; only for a client whose loops have connections of their own.
+    public func start(
+        _ request: ClientRequest, on loop: any LoopExecutor,
+        done: @escaping @Sendable (Result<ClientResponse, ClientError>) -> Void
+    ) -> any PendingAnswer {
+        precondition(limits.perLoop, "a connection of another loop")
+        return pool(of: loop).start(request, began: System.now(), done: done)
     }
 
     /// Asks for another protocol on a connection of its own, which the caller takes over.

@@ -57,8 +57,7 @@ struct PoolMachine<Key: Hashable & Sendable>: ~Copyable {
 
     /// Somebody wants a connection; `fresh`: not a kept one.
     mutating func lease(_ key: Key, ticket: Int, fresh: Bool) -> Lease {
-        // The one used last is the least likely to be closed just now.
-        if !fresh, let idle = peers[key]?.idle.popLast() { return .use(idle.connection) }
+        if !fresh, let connection = takeIdle(key) { return .use(connection) }
         if peers[key] == nil { peers[key] = State() }
         if let evicted = makeRoom(for: key, fresh: fresh) { return .open(evict: evicted) }
         guard let count = peers[key]?.waiting.count, count < limits.waiting else {
@@ -68,6 +67,12 @@ struct PoolMachine<Key: Hashable & Sendable>: ~Copyable {
         peers[key]?.waiting.append(ticket)
         waiting += 1
         return .wait
+    }
+
+    /// An idle connection, if there is one: leased from here on.
+    mutating func takeIdle(_ key: Key) -> Int? {
+        // The one used last is the least likely to be closed just now.
+        peers[key]?.idle.popLast()?.connection
     }
 
     /// A leased connection is free again.

@@ -46,6 +46,22 @@ public enum Relay {
         return answer(response, to: request.head.method)
     }
 
+    /// The same for a request without a body that asks for no upgrade, on its loop and without a task:
+    /// `done` is called once, there.
+    public static func start(
+        _ request: Request, to upstream: Upstream, target: [UInt8], fields: Fields,
+        deadlines: Deadlines, client: HTTPClient,
+        done: @escaping @Sendable (Result<Response, ClientError>) -> Void
+    ) -> any PendingAnswer {
+        let method = request.head.method
+        let passed = ClientRequest(
+            method, secure: upstream.secure, host: upstream.host, port: upstream.port,
+            target: target, fields: fields, deadlines: deadlines)
+        return client.start(passed, on: request.loop) { result in
+            done(result.map { answer($0, to: method) })
+        }
+    }
+
     private static func answer(_ response: ClientResponse, to method: Method) -> Response {
         let fields = response.head.endToEndFields(withDate: false)
         let body: ResponseBody

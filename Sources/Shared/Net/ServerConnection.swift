@@ -27,6 +27,8 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
     /// and reads nothing has no more made for it than the bound of the output.
     private var held: RequestHead?
     private var task: Task<Void, Never>?
+    /// The answer that is found without a task.
+    private var pending: (any PendingAnswer)?
     /// A body's bytes came while nobody waited.
     private var isBodyReady = false
     private var bodyPlace: WaitingPlace?
@@ -202,6 +204,8 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
         shard.remove(self, peer: wire.transport.peer, to: successor)
         task?.cancel()
         task = nil
+        pending?.cancel()
+        pending = nil
         wakeBody()
         outputPlace?.wake()
     }
@@ -232,7 +236,22 @@ extension ServerConnection {
             if giveAtOnce(response, request) { return record(response, request) }
             perform(request) { response }
         case .waits(let rest): perform(request, rest)
+        case .follows(let start):
+            isAnswering = true
+            let pending = start { response in self.onLoop { $0.given(response, request) } }
+            // It may be over by now.
+            if isAnswering { self.pending = pending }
         }
+    }
+
+    /// An answer that followed without a task is here; only one that has to be streamed needs one.
+    private func given(_ response: Response, _ request: Request) {
+        isAnswering = false
+        pending = nil
+        guard !isOver else { return }
+        guard giveAtOnce(response, request) else { return perform(request) { response } }
+        record(response, request)
+        pump()
     }
 
     /// Finds the answer in a task and gives it.

@@ -15,14 +15,24 @@ final class TestServer: Sendable {
     let client: HTTPClient
     private let pool: BlockingPool
 
-    init(
+    convenience init(
         loops: Int = 1, limits: ServerLimits = ServerLimits(), tls: TLSServerConfiguration? = nil,
         clientTLS: TLSClientConfiguration? = nil, clientLimits: ClientLimits = ClientLimits(),
         ambient: Ambient = .silent(), _ answer: @escaping Answer
     ) throws {
+        try self.init(
+            loops: loops, limits: limits, tls: tls, clientTLS: clientTLS,
+            clientLimits: clientLimits, ambient: ambient,
+            responder: ClosureResponder(answer: answer))
+    }
+
+    init(
+        loops: Int = 1, limits: ServerLimits = ServerLimits(), tls: TLSServerConfiguration? = nil,
+        clientTLS: TLSClientConfiguration? = nil, clientLimits: ClientLimits = ClientLimits(),
+        ambient: Ambient = .silent(), responder: any Responder
+    ) throws {
         group = try EventLoopGroup(count: loops, ambient: ambient)
-        server = HTTPServer(
-            group: group, responder: ClosureResponder(answer: answer), limits: limits, tls: tls)
+        server = HTTPServer(group: group, responder: responder, limits: limits, tls: tls)
         address = try server.listen(on: SocketAddress(.v4(0x7F00_0001), port: 0))
         pool = BlockingPool(name: "names", threads: 1, queueLimit: 16)
         client = HTTPClient(
