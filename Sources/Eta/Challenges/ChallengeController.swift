@@ -16,8 +16,6 @@ struct ChallengeController: Sendable {
     private static let tokenLifetime: Duration = .seconds(24 * 3_600)
     /// How long the token before it still counts, for requests under way.
     private static let handover: Duration = .seconds(60)
-    /// More are not shown: the newest are what an operator looks for.
-    private static let listLimit = 1_000
 
     init(_ registry: Registry) {
         node = registry.node
@@ -26,13 +24,15 @@ struct ChallengeController: Sendable {
     }
 
     func list(
-        _ path: ChallengeAPI.ListPath, _ body: NoBody, _ context: RequestContext
-    ) async throws(APIError) -> [Challenge] {
+        _ path: Paged<ChallengeAPI.ListPath>, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Page<Challenge> {
         let server = try scope(of: context.caller)
-        let now = context.now
+        let (page, now) = (path.page, context.now)
         return try await database.scan { (reader) throws(APIError) in
-            try ChallengeStore.all(of: server, limit: Self.listLimit, reader)
-        }.map { $0.challenge(now: now) }
+            let (found, total) = try ChallengeStore.page(
+                of: server, search: page.folded, after: page.start, limit: page.reach, reader)
+            return page.page(found, total: total, key: \.id.bytes) { $0.challenge(now: now) }
+        }
     }
 
     func fetch(

@@ -51,15 +51,30 @@ enum ChallengeStore {
         SELECT \(ChallengeRow.columns) FROM challenge
         WHERE token_hash = ?1 AND state = 'proved' AND expires_at > ?2
         """)
-    private static let newest = Query<Int, ChallengeRow>(
-        "SELECT \(ChallengeRow.columns) FROM challenge ORDER BY id DESC LIMIT ?1")
-    private static let newestOf = Query<ServerAddress, Int, ChallengeRow>(
-        """
-        SELECT \(ChallengeRow.columns) FROM challenge
-        WHERE server = ?1
-        ORDER BY id DESC
-        LIMIT ?2
-        """)
+    /// Those of one node by its index, or all.
+    private static let own: SQL = "server = ?1 AND (?2 IS NULL OR instr(server, ?2) > 0)"
+    private static let any: SQL = "?1 IS NULL AND (?2 IS NULL OR instr(server, ?2) > 0)"
+    private static let pageOfNode = page(own)
+    private static let pageOfAll = page(any)
+    private static let countOfNode = count(own)
+    private static let countOfAll = count(any)
+
+    private static func page(
+        _ which: SQL
+    ) -> Query<ServerAddress?, String?, [UInt8], Int, ChallengeRow> {
+        Query(
+            """
+            SELECT \(ChallengeRow.columns) FROM challenge
+            WHERE \(which) AND (length(?3) = 0 OR id < ?3)
+            ORDER BY id DESC
+            LIMIT ?4
+            """)
+    }
+
+    private static func count(_ which: SQL) -> Query<ServerAddress?, String?, Int> {
+        Query("SELECT count(*) FROM challenge WHERE \(which)")
+    }
+
     private static let insertPending = Command<
         ChallengeID, ServerAddress, [UInt8], Timestamp, Timestamp
     >(
@@ -103,12 +118,15 @@ enum ChallengeStore {
         try reader.first(byToken, hash, now)
     }
 
-    /// The newest first, of one node or of all.
-    static func all(
-        of server: ServerAddress?, limit: Int, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [ChallengeRow] {
-        guard let server else { return try reader.all(newest, limit) }
-        return try reader.all(newestOf, server, limit)
+    /// The newest first, of one node or of all, at most `limit` behind `after`; and how many there are.
+    static func page(
+        of server: ServerAddress?, search: String?, after: [UInt8], limit: Int,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (challenges: [ChallengeRow], total: Int) {
+        let (page, count) =
+            server == nil ? (pageOfAll, countOfAll) : (pageOfNode, countOfNode)
+        let challenges = try reader.all(page, server, search, after, limit)
+        return (challenges, try reader.first(count, server, search) ?? 0)
     }
 
     static func insert(

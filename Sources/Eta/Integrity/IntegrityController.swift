@@ -15,8 +15,6 @@ struct IntegrityController: Sendable {
     private static let lifetime: Duration = .seconds(3_600)
     /// How many a user may have at one node; the oldest goes.
     private static let perUser = 8
-    /// More are not shown to an administrator.
-    private static let listLimit = 1_000
 
     init(_ registry: Registry) {
         node = registry.node
@@ -25,26 +23,33 @@ struct IntegrityController: Sendable {
     }
 
     func list(
-        _ path: IntegrityAPI.ListPath, _ body: NoBody, _ context: RequestContext
-    ) async throws(APIError) -> [Integrity] {
-        let (caller, node, now) = (context.caller, node, context.now)
+        _ path: Paged<IntegrityAPI.ListPath>, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Page<Integrity> {
+        let (caller, page, now) = (context.caller, path.page, context.now)
+        let (visitor, user) = (caller.visitor?.user, caller.user?.id)
+        let isAdministrator = caller.isAdministrator
+        guard visitor != nil || user != nil else { throw APIError(.wrongCredential) }
         return try await database.scan { (reader) throws(APIError) in
-            switch caller {
-            case .visitor(let visitor):
-                return try IntegrityStore.incoming(of: visitor.user, now: now, reader)
-                    .map { $0.integrity(at: node.address) }
-            case .user(let user) where !caller.isAdministrator:
-                return try IntegrityStore.outgoing(of: user.id, now: now, reader)
-                    .map { $0.integrity(from: node.address) }
-            case .user:
-                let outgoing = try IntegrityStore.outgoing(
-                    limit: Self.listLimit, now: now, reader)
-                let incoming = try IntegrityStore.incoming(
-                    limit: Self.listLimit, now: now, reader)
-                return outgoing.map { $0.integrity(from: node.address) }
-                    + incoming.map { $0.integrity(at: node.address) }
-            case .nobody, .server, .ins, .gateway: throw APIError(.wrongCredential)
+            var found: [(key: [UInt8], grant: Integrity)] = []
+            var total = 0
+            if visitor != nil || isAdministrator {
+                let (rows, count) = try IntegrityStore.incomingPage(
+                    of: visitor, search: page.folded, after: page.start, limit: page.reach,
+                    now: now, reader)
+                found += rows.map { ($0.id.bytes, $0.integrity(at: node.address)) }
+                total += count
             }
+            if visitor == nil {
+                let (rows, count) = try IntegrityStore.outgoingPage(
+                    of: isAdministrator ? nil : user, search: page.folded, after: page.start,
+                    limit: page.reach, now: now, reader)
+                found += rows.map { row in
+                    (row.id.bytes + Array(row.server.text.utf8), row.integrity(from: node.address))
+                }
+                total += count
+            }
+            found.sort { $1.key.lexicographicallyPrecedes($0.key) }
+            return page.page(found, total: total, key: \.key) { $0.grant }
         }
     }
 

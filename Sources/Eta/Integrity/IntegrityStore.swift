@@ -94,13 +94,23 @@ enum IntegrityStore {
         WHERE user = ?1 AND expires_at > ?2
         ORDER BY created_at DESC, id DESC
         """)
-    private static let incomingNewest = Query<Timestamp, Int, IncomingRow>(
+    private static let incomingPage = Query<
+        UserReference?, Timestamp, String?, [UInt8], Int, IncomingRow
+    >(
         """
         SELECT \(IncomingRow.columns) FROM incoming_integrity
-        WHERE expires_at > ?1
-        ORDER BY created_at DESC, id DESC
-        LIMIT ?2
+        WHERE \(incomingListed) AND (length(?4) = 0 OR (id, x'') < \(behind))
+        ORDER BY id DESC
+        LIMIT ?5
         """)
+    private static let incomingCount = Query<UserReference?, Timestamp, String?, Int>(
+        "SELECT count(*) FROM incoming_integrity WHERE \(incomingListed)")
+    private static let incomingListed: SQL = """
+        user = ifnull(?1, user) AND expires_at > ?2 AND (?3 IS NULL OR instr(user, ?3) > 0)
+        """
+    /// The place in a list that `?4` names: an id, and for a grant abroad the other node behind it,
+    /// whose ids are its own.
+    private static let behind: SQL = "(substr(?4, 1, 16), substr(?4, 17))"
     private static let insertIncoming = Command<
         IntegrityID, UserReference, ServerAddress, StoredProfile, SHA256Digest, Timestamp, Timestamp
     >(
@@ -127,13 +137,22 @@ enum IntegrityStore {
         WHERE user_id = ?1 AND expires_at > ?2
         ORDER BY created_at DESC, id DESC
         """)
-    private static let outgoingNewest = Query<Timestamp, Int, OutgoingRow>(
+    private static let outgoingPage = Query<
+        UserID?, Timestamp, String?, [UInt8], Int, OutgoingRow
+    >(
         """
         SELECT \(OutgoingRow.columns) FROM outgoing_integrity
-        WHERE expires_at > ?1
-        ORDER BY created_at DESC, id DESC
-        LIMIT ?2
+        WHERE \(outgoingListed)
+            AND (length(?4) = 0 OR (id, CAST(server AS BLOB)) < \(behind))
+        ORDER BY id DESC, server DESC
+        LIMIT ?5
         """)
+    private static let outgoingCount = Query<UserID?, Timestamp, String?, Int>(
+        "SELECT count(*) FROM outgoing_integrity WHERE \(outgoingListed)")
+    private static let outgoingListed: SQL = """
+        user_id = ifnull(?1, user_id) AND expires_at > ?2
+        AND (?3 IS NULL OR instr(server, ?3) > 0)
+        """
     private static let insertOutgoing = Command<
         IntegrityID, ServerAddress, UserID, SessionID, Timestamp, Timestamp
     >(
@@ -177,11 +196,14 @@ enum IntegrityStore {
         try reader.all(incomingOfUser, user, now)
     }
 
-    /// Everybody's, the newest first.
-    static func incoming(
-        limit: Int, now: Timestamp, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [IncomingRow] {
-        try reader.all(incomingNewest, now, limit)
+    /// Those of a visitor, or everybody's, the newest first, at most `limit` behind `after`; and how
+    /// many there are.
+    static func incomingPage(
+        of user: UserReference?, search: String?, after: [UInt8], limit: Int, now: Timestamp,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (grants: [IncomingRow], total: Int) {
+        let grants = try reader.all(incomingPage, user, now, search, after, limit)
+        return (grants, try reader.first(incomingCount, user, now, search) ?? 0)
     }
 
     /// `user` has its home written out.
@@ -224,11 +246,13 @@ enum IntegrityStore {
         try reader.all(outgoingOfUser, user, now)
     }
 
-    /// Everybody's, the newest first.
-    static func outgoing(
-        limit: Int, now: Timestamp, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [OutgoingRow] {
-        try reader.all(outgoingNewest, now, limit)
+    /// Those of a user, or everybody's, as ``incomingPage(of:search:after:limit:now:_:)``.
+    static func outgoingPage(
+        of user: UserID?, search: String?, after: [UInt8], limit: Int, now: Timestamp,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (grants: [OutgoingRow], total: Int) {
+        let grants = try reader.all(outgoingPage, user, now, search, after, limit)
+        return (grants, try reader.first(outgoingCount, user, now, search) ?? 0)
     }
 
     static func insertOutgoing(

@@ -145,13 +145,15 @@ struct SessionController: Sendable {
     // MARK: Looking, and going
 
     func sessions(
-        _ path: AuthAPI.SessionsPath, _ body: NoBody, _ context: RequestContext
-    ) async throws(APIError) -> [SessionView] {
-        let caller = try context.user()
-        let rows = try database.read { (reader) throws(APIError) in
-            try SessionStore.all(of: caller.id, now: context.now, reader)
+        _ path: Paged<AuthAPI.SessionsPath>, _ body: NoBody, _ context: RequestContext
+    ) async throws(APIError) -> Page<SessionView> {
+        let (caller, page) = (try context.user(), path.page)
+        let (rows, total) = try database.read { (reader) throws(APIError) in
+            try SessionStore.page(
+                of: caller.id, search: page.folded, after: page.start, limit: page.reach,
+                now: context.now, reader)
         }
-        return rows.map { row in
+        return page.page(rows, total: total, key: \.id.bytes) { row in
             SessionView(
                 id: row.id, createdAt: row.createdAt, usedAt: row.usedAt,
                 userAgent: row.userAgent, addressPrefix: row.addressPrefix,

@@ -69,12 +69,18 @@ enum SessionStore {
         SELECT \(SessionRow.columns) FROM session
         WHERE id = (SELECT session_id FROM spent_refresh WHERE hash = ?1)
         """)
-    private static let byUser = Query<UserID, Timestamp, SessionRow>(
+    private static let page = Query<UserID, Timestamp, String?, [UInt8], Int, SessionRow>(
         """
         SELECT \(SessionRow.columns) FROM session
-        WHERE user_id = ?1 AND expires_at > ?2
-        ORDER BY used_at DESC, id DESC
-        LIMIT 1000
+        WHERE user_id = ?1 AND expires_at > ?2 AND (?3 IS NULL OR instr(lower(user_agent), ?3) > 0)
+            AND (length(?4) = 0 OR id < ?4)
+        ORDER BY id DESC
+        LIMIT ?5
+        """)
+    private static let count = Query<UserID, Timestamp, String?, Int>(
+        """
+        SELECT count(*) FROM session
+        WHERE user_id = ?1 AND expires_at > ?2 AND (?3 IS NULL OR instr(lower(user_agent), ?3) > 0)
         """)
     private static let byAddress = Query<UserID, String, SessionID>(
         "SELECT id FROM session WHERE user_id = ?1 AND address_prefix = ?2 LIMIT 1")
@@ -142,11 +148,13 @@ enum SessionStore {
         return nil
     }
 
-    /// A user's sessions, the one that was used last first.
-    static func all(
-        of user: UserID, now: Timestamp, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [SessionRow] {
-        try reader.all(byUser, user, now)
+    /// A user's sessions, the newest first, at most `limit` behind `after`; and how many there are.
+    static func page(
+        of user: UserID, search: String?, after: [UInt8], limit: Int, now: Timestamp,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (sessions: [SessionRow], total: Int) {
+        let sessions = try reader.all(page, user, now, search, after, limit)
+        return (sessions, try reader.first(count, user, now, search) ?? 0)
     }
 
     /// Whether the user is logged in from that network.

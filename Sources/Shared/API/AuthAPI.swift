@@ -111,7 +111,7 @@ public enum AuthAPI {
         errors: [.userNotLogged], credentials: .ignored, holdsToken: true,
         "new tokens for a refresh token")
     /// Lists one's sessions.
-    public static let sessions = Endpoint<SessionsPath, NoBody, [SessionView]>(
+    public static let sessions = Endpoint<Paged<SessionsPath>, NoBody, Page<SessionView>>(
         .get, access: .user, servedBy: .eta, invalid: .sessionInvalidInput, "one's own sessions")
     /// Ends all of one's sessions.
     public static let endSessions = Endpoint<SessionsPath, NoBody, Nothing>(

@@ -100,7 +100,7 @@ public enum ChallengeAPI {
     }
 
     /// Lists challenges.
-    public static let list = Endpoint<ListPath, NoBody, [Challenge]>(
+    public static let list = Endpoint<Paged<ListPath>, NoBody, Page<Challenge>>(
         .get, access: .serverOrAdministrator, servedBy: .eta, invalid: .serverInvalidInput,
         "challenges: a node its own, an administrator all")
     /// Opens a challenge.

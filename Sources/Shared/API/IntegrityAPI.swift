@@ -46,7 +46,7 @@ public enum IntegrityAPI {
         public let server: ServerAddress
     }
     /// Lists grants.
-    public static let list = Endpoint<ListPath, NoBody, [Integrity]>(
+    public static let list = Endpoint<Paged<ListPath>, NoBody, Page<Integrity>>(
         .get, access: .present, servedBy: .eta, invalid: .integrityInvalidInput,
         "one's own grants, outgoing or incoming; all for an administrator")
     /// A home vouches for a user.

@@ -74,3 +74,15 @@ public struct PageQuery: Sendable {
         search = arguments.value("q", SearchText.expectation) { SearchText($0) }
     }
 }
+
+/// A path that holds nothing, asked for its list.
+public struct Paged<Base: FixedPath>: EndpointPath {
+    /// Where it stands.
+    public static var template: String { Base.template }
+    /// What the query holds.
+    public static var parameters: [Parameter] { PageQuery.parameters }
+    /// Which part of the list.
+    public let page: PageQuery
+    /// Reads the query.
+    public init(_ arguments: inout PathArguments) throws(APIError) { page = PageQuery(&arguments) }
+}

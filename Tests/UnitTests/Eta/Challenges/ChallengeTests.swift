@@ -102,12 +102,19 @@ struct ChallengeTests {
         let node = Caller.server(TestRegistry.elsewhere)
         let stranger = Caller.server(known(ServerAddress("c.example")))
         let own = await eta.ask("GET", "/api/challenges", as: node)
-        #expect(own.data?.arrayValue?.map { $0["state"] } == ["pending", "proved"])
-        #expect(await eta.ask("GET", "/api/challenges", as: stranger).data == [])
+        #expect(own["items"]?.arrayValue?.map { $0["state"] } == ["pending", "proved"])
+        #expect(await eta.ask("GET", "/api/challenges", as: stranger)["items"] == [])
         #expect(await eta.ask("GET", "/api/challenges", as: .user(ada)).code == 4)
         #expect(await eta.ask("GET", "/api/challenges").code == 3)
         let all = await eta.ask("GET", "/api/challenges", as: .user(root))
-        #expect(all.data?.arrayValue?.count == 2)
+        #expect(all["items"]?.arrayValue?.count == 2 && all["total"] == 2)
+        let first = await eta.ask("GET", "/api/challenges?limit=1&q=b.exam", as: .user(root))
+        let after = first["next"]?.stringValue ?? ""
+        let rest = await eta.ask("GET", "/api/challenges?limit=1&after=\(after)", as: node)
+        #expect(first["items"]?.arrayValue?.map { $0["state"] } == ["pending"])
+        #expect(rest["items"]?.arrayValue?.map { $0["state"] } == ["proved"])
+        #expect(rest["next"] == .null && rest["total"] == 2)
+        #expect(await eta.ask("GET", "/api/challenges?q=c.exam", as: node)["total"] == 0)
 
         let path = "/api/challenges/\(token["id"]?.stringValue ?? "")"
         let fetched = await eta.ask("GET", path, as: node)
@@ -122,7 +129,7 @@ struct ChallengeTests {
         #expect(await resolve(eta, token["token"]).code == 3)
         eta.clock.advance(by: .seconds(61))
         let later = await eta.ask("GET", "/api/challenges", as: node)
-        #expect(later.data?.arrayValue?.map { $0["state"] } == ["expired", "revoked"])
+        #expect(later["items"]?.arrayValue?.map { $0["state"] } == ["expired", "revoked"])
     }
 
     @Test func `a nonce is fresh once for each node, also after a restart, and for its window`()

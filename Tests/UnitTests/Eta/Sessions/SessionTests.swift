@@ -134,7 +134,7 @@ struct SessionTests {
         let bob = try await eta.user("bob_b")
         let second = await login(eta, "ada_l", from: "2001:db8:1:2:3::4")
         let list = await eta.ask("GET", "/api/auth/sessions", as: .user(ada))
-        let sessions = list.data?.arrayValue ?? []
+        let sessions = list["items"]?.arrayValue ?? []
         #expect(sessions.count == 2)
         let current = sessions.first { $0["current"] == true }
         #expect(current?["id"] == .string(ada.session.text))
