@@ -41,7 +41,7 @@ final class GatewayRole: Component {
             loops: group.loops, ambient: ambient)
         cache = TokenCache()
         eta.observe(CacheObserver(cache: cache))
-        let worlds = HotWorlds(eta: eta)
+        let worlds = HotWorlds { [eta] in eta.hasLease }
         eta.observe(worlds)
         peering = try Peering(settings, eta: eta, resolver: resolver, group: group)
         let authenticator = Authenticator(

@@ -70,20 +70,21 @@ final class HotWorlds: RegistryObserver {
     /// Files up to this size are kept in memory too: 16 MiB at the most.
     private static let bytesLimit: Int64 = 65_536
 
-    private let eta: EtaLink
+    private let hasLease: @Sendable () -> Bool
     private let state = Lock(State())
 
-    init(eta: EtaLink) { self.eta = eta }
+    /// Nothing yet; `hasLease` tells whether what was kept counts now.
+    init(hasLease: @escaping @Sendable () -> Bool) { self.hasLease = hasLease }
 
     /// The world, if it is here.
     func find(_ id: String) -> Encoded<World>? {
-        guard eta.hasLease else { return nil }
+        guard hasLease() else { return nil }
         return state.withLock { $0.worlds[id]?.encoded }
     }
 
     /// A file of the world, if it is here.
     func find(_ key: FileKey, of id: String) -> HotFile? {
-        guard eta.hasLease else { return nil }
+        guard hasLease() else { return nil }
         return state.withLock { $0.worlds[id]?.files[key] }
     }
 

@@ -31,6 +31,15 @@ extension ReadinessReceiver {
     func turnEnded() {}
 }
 
+/// An object of its own, which the loop's thread alone touches: the thread sanitizer takes writing to
+/// a field for writing to the whole object, and the loop is looked at from other threads.
+final class Plaintext {
+    /// Decrypted, for the machine.
+    var received = ByteWriter()
+    /// From the machine, to be encrypted.
+    var toSend = ByteWriter()
+}
+
 /// One thread, one epoll: what is pinned to it never runs anywhere else.
 @safe public final class EventLoop: LoopExecutor, @unchecked Sendable {
     // SAFETY: all but `shared`, `wakeEvent` and `thread` is touched on the loop's own thread alone,
@@ -86,8 +95,7 @@ extension ReadinessReceiver {
     /// it is lent.
     var spare = ByteWriter(capacity: 16_384)
     /// Plaintext between TLS and a machine, each way; empty between two calls.
-    var plaintextIn = ByteWriter()
-    var plaintextOut = ByteWriter()
+    let plaintext = Plaintext()
     private var ending: [any ReadinessReceiver] = []
 
     /// Starts the thread.

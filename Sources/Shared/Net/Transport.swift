@@ -199,15 +199,15 @@ import HTTP
         while let effect = tls?.next() {
             switch effect {
             case .handshakeDone: isReady = true
-            case .plaintext: tls?.read(into: &loop.plaintextIn)
+            case .plaintext: tls?.read(into: &loop.plaintext.received)
             case .closed: tlsEnded = true
             case .failed(let error): tlsError = error
             }
         }
         takeCiphertext()
-        if !loop.plaintextIn.isEmpty {
-            loop.plaintextIn.withSpan { take(&taker, $0) }
-            loop.plaintextIn.removeAll()
+        if !loop.plaintext.received.isEmpty {
+            loop.plaintext.received.withSpan { take(&taker, $0) }
+            loop.plaintext.received.removeAll()
         }
         if tlsError != nil {
             // The alert that says why, if it still gets through.
@@ -236,7 +236,7 @@ import HTTP
             return try fill(&writer, &output)
         }
         defer { encrypt(loop) }
-        return try fill(&writer, &loop.plaintextOut)
+        return try fill(&writer, &loop.plaintext.toSend)
     }
 
     /// Appends what `fill` writes.
@@ -246,9 +246,9 @@ import HTTP
     }
 
     private mutating func encrypt(_ loop: EventLoop) {
-        if loop.plaintextOut.isEmpty { return }
-        loop.plaintextOut.withSpan { tls?.write($0) }
-        loop.plaintextOut.removeAll()
+        if loop.plaintext.toSend.isEmpty { return }
+        loop.plaintext.toSend.withSpan { tls?.write($0) }
+        loop.plaintext.toSend.removeAll()
         takeCiphertext()
     }
 
