@@ -62,7 +62,8 @@ struct HotWorldsTests {
         try FileManager.default.removeItem(atPath: path)
     }
 
-    @Test func `a file is closed when its world changes, and no more are open than may be`() throws {
+    @Test func `a file is closed when its world changes, and no more are open than may be`() throws
+    {
         weak var first: ReadOnlyFile?
         do {
             let file = try open()
