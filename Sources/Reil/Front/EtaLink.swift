@@ -140,7 +140,8 @@ final class EtaLink: Component {
         do throws(ClientError) {
             var response = try await Relay.forward(
                 passage.request, to: upstream, target: passage.relayedTarget, fields: fields,
-                deadlines: Self.relayDeadlines, client: client)
+                // A large file is made durable before it is answered.
+                deadlines: Deadlines(firstByte: .seconds(60), whole: nil), client: client)
             response.accessTarget = passage.cleanTarget
             return response
         } catch {
@@ -155,7 +156,8 @@ final class EtaLink: Component {
         let passage = exchange.passage
         return Relay.start(
             passage.request, to: upstream, target: passage.relayedTarget,
-            fields: relayedFields(passage), deadlines: Self.relayDeadlines, client: client
+            fields: relayedFields(passage),
+            deadlines: Deadlines(firstByte: .seconds(15), whole: nil), client: client
         ) { result in
             switch result {
             case .success(var response):
@@ -165,8 +167,6 @@ final class EtaLink: Component {
             }
         }
     }
-
-    private static let relayDeadlines = Deadlines(firstByte: .seconds(60), whole: nil)
 
     private func relayedFields(_ passage: Passage) -> Fields {
         let request = passage.request
