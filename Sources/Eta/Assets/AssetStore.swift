@@ -123,7 +123,10 @@ enum AssetStore {
         LIMIT 1
         """)
     private static let hasVersion = Query<WorldID, AssetLabel, Bool>(
-        "SELECT EXISTS (SELECT 1 FROM asset WHERE world_id = ?1 AND version = ?2)")
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM asset WHERE world_id = ?1 AND version = ?2 AND hash IS NOT NULL)
+        """)
     private static let filesOfWorld = Query<WorldID, SHA256Digest>(
         "SELECT DISTINCT file_hash FROM asset WHERE world_id = ?1 AND file_hash IS NOT NULL")
     private static let filesOfOwner = Query<UserID, SHA256Digest>(
@@ -201,7 +204,7 @@ enum AssetStore {
         try reader.first(newestVersion, world)
     }
 
-    /// Whether the world has an asset of that version.
+    /// Whether the world has an asset of that version that there is something of.
     static func hasVersion(
         _ version: AssetLabel, of world: WorldID, _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> Bool {

@@ -86,6 +86,12 @@ struct InstanceTests {
                 ])
             #expect(asset.status == 201, "\(asset.text)")
         }
+        let empty = await place.eta.ask(
+            "PUT", "/api/worlds/\(place.world)/assets", as: .user(place.ada),
+            ["version": "3", "engine": "unity", "platform": "linux"])
+        #expect(empty.status == 201, "\(empty.text)")
+        // Nobody could load it.
+        #expect(await place.make(["world": .string(place.world + ":3")]).code == 33)
         let newest = await place.make()
         #expect(newest["world"] == .string("\(place.world):2@a.example:3032"))
         let chosen = await place.make(["world": .string(place.world + ":1")])
