@@ -26,10 +26,13 @@ public struct InstanceKeeper: LinkObserver {
     func end(
         _ id: InstanceID, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
-        guard try InstanceStore.delete(id, transaction) else { return }
+        guard let row = try InstanceStore.find(.id(id), transaction.reader) else { return }
+        try InstanceStore.delete(id, transaction)
+        let instance = row.instance(nil, node)
         transaction.onCommit {
+            // Its members may hear of its end because they are members, so first of all.
+            pushes.announce(.instanceDeleted(instance))
             pushes.close(id)
-            pushes.announce(.instanceDeleted(id))
         }
     }
 

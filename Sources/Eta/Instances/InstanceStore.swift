@@ -343,11 +343,11 @@ enum InstanceStore {
         try transaction.run(setEmpty, id, moment)
     }
 
-    /// Deletes an instance with its players; false when there was none.
+    /// Deletes an instance with its players.
     static func delete(
         _ id: InstanceID, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> Bool {
-        try transaction.run(delete, id) > 0
+    ) throws(APIError) {
+        try transaction.run(delete, id)
     }
 
     private static func taken(_ violation: ConstraintViolation) -> APIError {

@@ -198,6 +198,7 @@ struct UserController: Sendable {
                 throw APIError(.authInvalidLogin)
             }
             let worlds = try WorldStore.all(of: user.id, transaction.reader)
+                .map { $0.world([], node) }
             let files = try AssetStore.files(of: user.id, transaction.reader)
             try ending.endAll(of: user.id, as: .user(user.id), transaction)
             try instances.removeAll(of: person, at: context.now, transaction)

@@ -126,7 +126,8 @@ struct WorldController: Sendable {
             }
             let files = try AssetStore.files(of: id, transaction.reader)
             try WorldStore.delete(id, transaction)
-            transaction.onCommit { pushes.announce(.worldDeleted(id)) }
+            let world = row.world([], node)
+            transaction.onCommit { pushes.announce(.worldDeleted(world)) }
             return files
         }
         await pushes.settled()

@@ -74,8 +74,8 @@ enum WorldStore {
 
     private static let byID = Query<WorldID, WorldRow>(
         "SELECT \(WorldRow.columns) FROM world WHERE id = ?1")
-    private static let byOwner = Query<UserID, WorldID>(
-        "SELECT id FROM world WHERE owner_id = ?1 ORDER BY id")
+    private static let byOwner = Query<UserID, WorldRow>(
+        "SELECT \(WorldRow.columns) FROM world WHERE owner_id = ?1 ORDER BY id")
 
     /// A private world is seen by its owner, its contributors and the members of its instances.
     private static let filter: SQL = """
@@ -138,7 +138,7 @@ enum WorldStore {
     /// All worlds of an account.
     static func all(
         of owner: UserID, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [WorldID] {
+    ) throws(APIError) -> [WorldRow] {
         try reader.all(byOwner, owner)
     }
 

@@ -118,8 +118,8 @@ final class HotWorlds: RegistryObserver {
 
     func received(_ push: RegistryPush) {
         switch push {
-        case .changed(.world(let world)): change { $0.forget(world.id.text) }
-        case .changed(.worldDeleted(let id)): change { $0.forget(id.text) }
+        case .changed(.world(let world)), .changed(.worldDeleted(let world)):
+            change { $0.forget(world.id.text) }
         // The worlds of a user go with the user.
         case .changed(.userDeleted): change { $0.forgetAll() }
         case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .endAbroad, .reils,

@@ -33,8 +33,6 @@ final class InsRoster: Sendable {
         var asked = AskedSeats()
         var links: [String: InsLinkSession] = [:]
         var rooms: [InstanceID: Room] = [:]
-        /// Instances as they were last told, for who may hear of their end.
-        var instances: [InstanceID: Instance] = [:]
         var gateways: [Gateway] = []
         var dialled: [Gateway] = []
         var sockets: [SocketLoop] = []
@@ -327,15 +325,10 @@ extension InsRoster {
                     change, instances: Self.instances(with: user.id, home, state))
             case .userDeleted(let id):
                 return UpdateEvent(change, instances: Self.instances(with: id, home, state))
-            case .world(let world):
+            case .world(let world), .worldDeleted(let world):
                 let rooms = state.rooms.values.filter { $0.hosting.world.id == world.id }
                 return UpdateEvent(change, instances: Set(rooms.map(\.hosting.instance)))
-            case .instance(let instance):
-                state.instances[instance.id] = instance
-                return UpdateEvent(change)
-            case .instanceDeleted(let id):
-                return UpdateEvent(change, before: state.instances.removeValue(forKey: id))
-            case .server, .worldDeleted: return UpdateEvent(change)
+            case .server, .instance, .instanceDeleted: return UpdateEvent(change)
             }
         }
     }

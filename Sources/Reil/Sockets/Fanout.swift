@@ -185,17 +185,14 @@ struct UpdateEvent: Sendable {
     private let data: EncodedJSON
     /// What the one concerned is told, where that is more.
     private let ownData: EncodedJSON?
-    /// How the instance was before it was deleted.
-    private let before: Instance?
     /// Those who are in an instance with the user, or in one of the world.
     private let instances: Set<InstanceID>
     /// The event's name.
     let event: SocketEvent
 
     /// The event of `change`; `instances` are those through which it concerns their members.
-    init(_ change: ObjectChange, before: Instance? = nil, instances: Set<InstanceID> = []) {
+    init(_ change: ObjectChange, instances: Set<InstanceID> = []) {
         self.change = change
-        self.before = before
         self.instances = instances
         switch change {
         case .server(let server): (event, data, ownData) = (.updateServer, EncodedJSON(server), nil)
@@ -204,12 +201,13 @@ struct UpdateEvent: Sendable {
         case .userDeleted(let id):
             (event, data, ownData) = (.updateUser, EncodedJSON(Deleted(id: id.text)), nil)
         case .world(let world): (event, data, ownData) = (.updateWorld, EncodedJSON(world), nil)
-        case .worldDeleted(let id):
-            (event, data, ownData) = (.updateWorld, EncodedJSON(Deleted(id: id.text)), nil)
+        case .worldDeleted(let world):
+            (event, data, ownData) = (.updateWorld, EncodedJSON(Deleted(id: world.id.text)), nil)
         case .instance(let instance):
             (event, data, ownData) = (.updateInstance, EncodedJSON(instance), nil)
-        case .instanceDeleted(let id):
-            (event, data, ownData) = (.updateInstance, EncodedJSON(Deleted(id: id.text)), nil)
+        case .instanceDeleted(let instance):
+            (event, data, ownData) =
+                (.updateInstance, EncodedJSON(Deleted(id: instance.id.text)), nil)
         }
     }
 
@@ -228,18 +226,15 @@ struct UpdateEvent: Sendable {
             if listener.caller.isUser(user.id) { return ownData }
             return isCompanion(listener) ? data : nil
         case .userDeleted: return isCompanion(listener) ? data : nil
-        case .world(let world):
+        case .world(let world), .worldDeleted(let world):
             var standing = WorldStanding()
             standing.isAdministrator = listener.caller.isAdministrator
             standing.isOwner = world.owner == listener.reference
             standing.isContributor = world.contributors.contains(listener.reference)
             standing.isMember = isCompanion(listener)
             return AccessRules.maySee(world: world.tags, standing) ? data : nil
-        case .worldDeleted: return data
-        case .instance(let instance): return maySee(instance, listener) ? data : nil
-        case .instanceDeleted:
-            return before.map { maySee($0, listener) } ?? listener.caller.isAdministrator
-                ? data : nil
+        case .instance(let instance), .instanceDeleted(let instance):
+            return maySee(instance, listener) ? data : nil
         }
     }
 

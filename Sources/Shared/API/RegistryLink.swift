@@ -145,12 +145,12 @@ public enum ObjectChange: Codable, Sendable {
     case userDeleted(UserID)
     /// A world of this node.
     case world(World)
-    /// A world is deleted.
-    case worldDeleted(WorldID)
+    /// A world is deleted; as it was, for who may hear of it, without its assets.
+    case worldDeleted(World)
     /// An instance, as those who are not members see it.
     case instance(Instance)
-    /// An instance is over.
-    case instanceDeleted(InstanceID)
+    /// An instance is over; as it was, for who may hear of it.
+    case instanceDeleted(Instance)
 }
 
 /// An instance and who runs it.

@@ -26,8 +26,8 @@ struct LinkMessagesTests {
             return
         }
         guard
-            case .changed(.instanceDeleted(instance)) =
-                try through(RegistryPush.changed(.instanceDeleted(instance)))
+            case .changed(.userDeleted(.sample)) =
+                try through(RegistryPush.changed(.userDeleted(.sample)))
         else {
             Issue.record("a change was lost")
             return

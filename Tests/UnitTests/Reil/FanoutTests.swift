@@ -147,6 +147,29 @@ struct FanoutTests {
         #expect(try !isSound(long))
     }
 
+    @Test func `of the end of a private world those hear who could see it, and nobody else`() throws
+    {
+        let home = try #require(ServerAddress("a.example"))
+        let (owner, friend, stranger): (UserID, UserID, UserID) = (id(), id(), id())
+        let world = World(
+            id: id(), title: try #require(WorldTitle("T")), capacity: .standard,
+            owner: UserReference(owner, at: home),
+            contributors: [UserReference(friend, at: home)], tags: [.private], server: home,
+            createdAt: clock.timestamp(), updatedAt: clock.timestamp())
+        let room: InstanceID = id()
+        let event = UpdateEvent(.worldDeleted(world), instances: [room])
+        func hears(_ user: UserID, tags: TagSet = [], in instances: [InstanceID] = []) -> Bool {
+            let caller = Caller.user(UserCaller(id: user, session: id(), tags: tags))
+            return event.data(
+                for: UpdateEvent.Listener(
+                    caller: caller, reference: UserReference(user, at: home),
+                    instances: instances)) != nil
+        }
+        #expect(hears(owner) && hears(friend) && hears(stranger, tags: [.admin]))
+        #expect(hears(stranger, in: [room]))
+        #expect(!hears(stranger) && !hears(stranger, in: [id()]))
+    }
+
     @Test func `any bytes can be looked at as frames`() {
         for _ in 0..<3_000 {
             let bytes = random.bytes(random.next(below: 40)) + frame(id(), "x")

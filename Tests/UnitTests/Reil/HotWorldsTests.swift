@@ -54,7 +54,7 @@ struct HotWorldsTests {
         let (hidden, other) = (try world(1, tags: [.private]), try world(2))
         worlds.keep(hidden, Encoded(hidden), asked: worlds.changes)
         let asked = worlds.changes
-        worlds.received(.changed(.worldDeleted(hidden.id)))
+        worlds.received(.changed(.worldDeleted(hidden)))
         worlds.keep(other, Encoded(other), asked: asked)
         worlds.keep(try open(), key, of: other.id.text, asked: asked)
         #expect(worlds.find(hidden.id.text) == nil && worlds.find(other.id.text) == nil)
