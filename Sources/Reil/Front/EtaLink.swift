@@ -29,6 +29,7 @@ final class EtaLink: Component {
     private let loops: [EventLoop]
     private let statements: StatementBook
     private let requestPrefix: String
+    /// A random name of this run, by which Eta knows whose sockets a player's are.
     private let ownRun: String
     private let state = Lock(State())
     /// When the lease ends, on the monotonic clock in nanoseconds; read by every request.
@@ -57,9 +58,6 @@ final class EtaLink: Component {
         ownRun = Hex.encode(ambient.random.bytes(8))
         requestPrefix = String(ownRun.prefix(8)) + "-"
     }
-
-    /// A random name of this run, by which Eta knows whose sockets a player's are.
-    var runName: String { ownRun }
 
     /// Whether what Reil remembers of credentials still counts.
     var hasLease: Bool {
@@ -471,7 +469,10 @@ private final class RegistryConnection: MessageReceiver {
                 state.sent = state.sent.filter { $0.key > number }
                 return sent + state.lease
             }
-            if let end { owner.leased(until: end) }
+            // It answers what was sent behind all pushes before it, and counts for every loop: so
+            // it counts once each of them has done what those pushes ask. A loop that is stuck
+            // lets the lease run out, and Eta need not wait for it longer.
+            if let end { owner.afterAllLoops { self.owner.leased(until: end) } }
         case .mark(let sequence):
             owner.afterAllLoops { self.send(.acknowledge(sequence: sequence)) }
         case .revoke, .host, .close, .changed, .dismissed, .endAbroad, .reils, .clock:
