@@ -7,19 +7,23 @@ import Base
 /// Reil has acknowledged it or until its lease, as it was when the mark was sent, is over: a renewal
 /// that is answered later is answered behind the mark, in one stream, so who has the later lease has
 /// what was pushed before the mark. What a Reil did before its link broke it may go on doing until
-/// its lease is over, so a lease outlives its link.
+/// its lease is over, so a lease outlives its link, and the run of Eta that gave it.
 struct LeaseLedger {
     /// How long a lease is, as Reil is told.
     static let lease: Duration = .milliseconds(1_000)
     /// For the difference of two clocks' speeds, and for a loop that looks late.
     static let room: Duration = .milliseconds(50)
 
-    private var leaseEnds: [Int: Instant] = [:]
+    /// By link; 0 stands for those of the run of Eta before this one.
+    private var leaseEnds: [Int: Instant]
     private var lastSequence: Int64 = 0
     /// For each mark that is waited for: until when, for which link.
     private var waits: [Int64: [Int: Instant]] = [:]
 
-    /// A renewal of a link is answered now.
+    /// A run of Eta begins now; what the one before gave counts for as long as it can.
+    init(startedAt now: Instant) { leaseEnds = [0: now + Self.lease + Self.room] }
+
+    /// A renewal of a link is answered now. Links have numbers from 1 on.
     mutating func renew(_ link: Int, now: Instant) {
         leaseEnds[link] = now + Self.lease + Self.room
     }

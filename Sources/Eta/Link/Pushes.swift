@@ -20,7 +20,7 @@ public final class Pushes: Sendable {
     }
     private struct State {
         var links: [Int: LinkState] = [:]
-        var ledger = LeaseLedger()
+        var ledger: LeaseLedger
         var waiting: [Int64: CheckedContinuation<Void, Never>] = [:]
         /// Runs whose link is gone, and until when they may come back.
         var gone: [String: Instant] = [:]
@@ -29,12 +29,13 @@ public final class Pushes: Sendable {
 
     private let ambient: Ambient
     private let loop: any LoopExecutor
-    private let state = Lock(State())
+    private let state: Lock<State>
 
     /// Nobody is linked yet; `loop` keeps the time of leases.
     public init(ambient: Ambient, on loop: any LoopExecutor) {
         self.ambient = ambient
         self.loop = loop
+        state = Lock(State(ledger: LeaseLedger(startedAt: ambient.clock.now())))
     }
 
     // MARK: What is told

@@ -32,6 +32,8 @@ final class TestRegistry: Sendable {
         let config = try ConfigReader(EtaSettings.all + ProcessSettings.all, flags: flags)
         registry = try await Registry(try EtaSettings(config), on: group)
         router = registry.makeRouter()
+        // As long as it takes until leases that an Eta before it may have given are over.
+        clock.advance(by: .seconds(2))
     }
 
     deinit { group.stop() }

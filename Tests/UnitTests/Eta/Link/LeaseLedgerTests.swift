@@ -10,7 +10,8 @@ struct LeaseLedgerTests {
 
     /// A ledger to be used inside of expectations.
     private final class Box {
-        var ledger = LeaseLedger()
+        var ledger = LeaseLedger(
+            startedAt: Instant(nanoseconds: 0))
         func renew(_ link: Int, now: Instant) { ledger.renew(link, now: now) }
         func mark(now: Instant) -> (sequence: Int64, deadline: Instant?) { ledger.mark(now: now) }
         func acknowledge(_ sequence: Int64, by link: Int) -> Bool {
@@ -52,6 +53,18 @@ struct LeaseLedgerTests {
         #expect(ledger.expire(now: start + whole) == [])
         #expect(ledger.expire(now: start + .milliseconds(600) + whole) == [sequence])
         #expect(!ledger.acknowledge(sequence, by: 2))
+    }
+
+    @Test func `leases of the run before are waited for, though nobody of it can acknowledge`() {
+        var ledger = LeaseLedger(startedAt: start)
+        let (sequence, deadline) = ledger.mark(now: start + .milliseconds(200))
+        #expect(deadline == start + whole)
+        let early = ledger.expire(now: start + LeaseLedger.lease)
+        #expect(early == [])
+        let due = ledger.expire(now: start + whole)
+        #expect(due == [sequence])
+        let later = ledger.mark(now: start + whole).deadline
+        #expect(later == nil)
     }
 
     @Test func `numbers rise, whoever waits`() {
