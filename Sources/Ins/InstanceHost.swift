@@ -34,6 +34,9 @@ actor InstanceHost {
 
     /// From so many members on a room speaks at its ticks alone.
     private static let fullPace = 32
+    /// A room that has so much to say does not wait: a message of a link has an end, and what one
+    /// says at once is held by each of its readers.
+    private static let batchBytes = 1 << 20
     /// How long members of a link that broke are kept: Eta gives an Ins up sooner.
     private static let awayLimit = Duration.seconds(3)
     private nonisolated let loop: EventLoop
@@ -84,6 +87,14 @@ actor InstanceHost {
                     instance: instance, epoch: epoch, player: player.id, snapshot: snapshot))
             changed(room)
             count()
+        case .resume(let instance, let epoch, let players):
+            guard let room = rooms[instance], room.machine.hosting.epoch == epoch else { return }
+            flush(room)
+            let snapshot = room.machine.resume(players)
+            for player in players { room.members[player.id] = Member(link: link) }
+            link.send(.resumed(instance: instance, epoch: epoch, snapshot: snapshot))
+            changed(room)
+            count()
         case .leave(let instance, let epoch, let player, let type):
             guard let room = rooms[instance], room.machine.hosting.epoch == epoch else { return }
             remove(player, from: room, type)
@@ -110,6 +121,7 @@ actor InstanceHost {
             case .transform:
                 room.machine.transform(frame, in: entry.range, from: entry.player, now: now)
             }
+            if room.machine.waitingBytes > Self.batchBytes { flush(room) }
             touched[ObjectIdentifier(room)] = room
         }
         for room in touched.values { changed(room) }

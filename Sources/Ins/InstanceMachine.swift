@@ -12,18 +12,25 @@ struct InstanceMachine: ~Copyable {
     private(set) var hosting: Hosting
     /// In the order in which they came.
     private(set) var players: [Player] = []
-    private var transforms = TransformTable()
+    private var transforms: TransformTable
     private var batch = RoomBatchWriter()
     private var sequence: Int64 = 0
     private let subgroup: String
 
     init(_ hosting: Hosting) {
         self.hosting = hosting
+        transforms = TransformTable(capacity: hosting.capacity)
         subgroup = hosting.instance.text
     }
 
     /// The same placement, with another owner or capacity.
-    mutating func host(_ hosting: Hosting) { self.hosting = hosting }
+    mutating func host(_ hosting: Hosting) {
+        self.hosting = hosting
+        transforms.setCapacity(hosting.capacity)
+    }
+
+    /// Bytes that wait to be taken, but for transforms.
+    var waitingBytes: Int { batch.byteCount }
 
     /// Whether something waits to be taken.
     var hasOutput: Bool {
@@ -43,12 +50,37 @@ struct InstanceMachine: ~Copyable {
     /// A player comes in: the others are told, the snapshot is for the one who comes. What waited
     /// must have been taken before, for it is in the snapshot.
     mutating func enter(_ player: Player) -> RoomSnapshot {
-        if let index = players.firstIndex(where: { $0.id == player.id }) {
-            players[index] = player
-        } else {
+        admit([player])
+        return snapshot(for: player)
+    }
+
+    /// Players are there who were in a room of that instance before: the others are told of those
+    /// that are new here, the snapshot is for all of them. What waited must have been taken before.
+    mutating func resume(_ players: [Player]) -> RoomSnapshot {
+        admit(players)
+        return snapshot(for: nil)
+    }
+
+    private func snapshot(for player: Player?) -> RoomSnapshot {
+        RoomSnapshot(
+            instance: hosting.instance, player: player, players: players, objects: [],
+            transforms: transforms.all)
+    }
+
+    /// Takes players in. Those who come together have each other in their snapshot.
+    private mutating func admit(_ comers: [Player]) {
+        let coming = Set(comers.map(\.id))
+        let others = players.map(\.id).filter { !coming.contains($0) }
+        let audience = comers.count == 1 ? RoomBatch.Audience.others : .players(others)
+        let instance = hosting.instance
+        for player in comers {
+            if let index = players.firstIndex(where: { $0.id == player.id }) {
+                players[index] = player
+                continue
+            }
             players.append(player)
-            let instance = hosting.instance
-            say(.instanceJoined, sender: player.id, to: .others) { out in
+            if others.isEmpty { continue }
+            say(.instanceJoined, sender: player.id, to: audience) { out in
                 out.append(#"{"instance":"#)
                 out.append(jsonString: instance.text)
                 out.append(#","player":"#)
@@ -56,9 +88,6 @@ struct InstanceMachine: ~Copyable {
                 out.append(UInt8(ascii: "}"))
             }
         }
-        return RoomSnapshot(
-            instance: hosting.instance, player: player, players: players, objects: [],
-            transforms: transforms.all)
     }
 
     /// A player is gone: the others are told.

@@ -18,6 +18,9 @@ final class Link: MessageReceiver, ReilLink {
     /// How often Ins says how busy it is, docs/client.
     private static let loadInterval = Duration.seconds(5)
 
+    /// A Reil that leaves so much unread has hung; it is told all anew when it is back.
+    private static let pendingLimit = 64 << 20
+
     private let host: InstanceHost
     private let ambient: Ambient
     private let settings: InsSettings
@@ -58,11 +61,15 @@ final class Link: MessageReceiver, ReilLink {
         sayLoad()
     }
 
-    func send(_ statement: InsStatement) {
-        state.withLock { $0.sink }?.send(text: JSONCoder.encode(statement))
-    }
+    func send(_ statement: InsStatement) { send { $0.send(text: JSONCoder.encode(statement)) } }
 
-    func send(batch: [UInt8]) { state.withLock { $0.sink }?.send(binary: batch) }
+    func send(batch: [UInt8]) { send { $0.send(binary: batch) } }
+
+    private func send(_ body: (any WebSocketSink) -> Void) {
+        guard let sink = state.withLock({ $0.sink }) else { return }
+        if sink.pending > Self.pendingLimit { return sink.close(.slow, reason: "") }
+        body(sink)
+    }
 
     func close() { state.withLock { $0.sink }?.close(.goingAway, reason: "") }
 

@@ -12,7 +12,7 @@ struct TransformTable {
         case notOwned
         /// It is older than what is known, or nothing changed.
         case stale
-        /// The sender, or the room, has as many paths as it may have.
+        /// The sender, or the room, has as much as it may have.
         case tooMany
     }
 
@@ -20,6 +20,10 @@ struct TransformTable {
     static let pathsPerPlayer = 64
     /// Paths of objects in a room.
     static let objectPaths = 4_096
+    /// Bytes that the bodies of a full room take in a snapshot at the most; each player has an equal
+    /// share. With the objects, which take no more than 3 MiB, and the players a snapshot stays well
+    /// below the 16 MiB that one message to a Reil may have.
+    static let bodyBytes = 8 << 20
     /// How far a sender's clock may be ahead.
     static let tolerance = Duration.seconds(10)
     /// The farthest that anything may be from the origin, in metres.
@@ -37,6 +41,8 @@ struct TransformTable {
         /// `p:<player>`, where the paths of its body begin.
         let name: String
         var pathCount = 0
+        /// What its paths take in a snapshot, at the most.
+        var bytes = 0
         /// Where in `dirty` its paths are since the last tick.
         var place: Int?
     }
@@ -46,6 +52,16 @@ struct TransformTable {
     private var dirty: [(player: PlayerID, paths: [String])] = []
     private var movers: [PlayerID: Mover] = [:]
     private var objectCount = 0
+    /// What the paths of one player's body may take in a snapshot.
+    private var share: Int
+
+    /// Nothing has moved in a room for `capacity` players.
+    init(capacity: Int) { share = Self.share(capacity) }
+
+    private static func share(_ capacity: Int) -> Int { bodyBytes / max(capacity, 1) }
+
+    /// The room is for so many players now; who has more than their share keeps it.
+    mutating func setCapacity(_ capacity: Int) { share = Self.share(capacity) }
 
     /// Whether there is something to tell.
     var isDirty: Bool { !dirty.isEmpty }
@@ -75,12 +91,17 @@ struct TransformTable {
         if let known {
             guard transform.at >= known.transform.at, transform.differs(from: known.transform)
             else { throw .stale }
-        } else if isObject {
-            guard objectCount < Self.objectPaths else { throw .tooMany }
-            objectCount += 1
+        }
+        if isObject {
+            guard known != nil || objectCount < Self.objectPaths else { throw .tooMany }
+            if known == nil { objectCount += 1 }
         } else {
-            guard mover.pathCount < Self.pathsPerPlayer else { throw .tooMany }
-            mover.pathCount += 1
+            let (old, new) = (known?.transform.snapshotBytes ?? 0, transform.snapshotBytes)
+            guard known != nil || mover.pathCount < Self.pathsPerPlayer,
+                new <= old || mover.bytes + new - old <= share
+            else { throw .tooMany }
+            mover.bytes += new - old
+            if known == nil { mover.pathCount += 1 }
         }
         entries[path] = Entry(transform: transform, words: words.told(frame, transform))
         if known?.isDirty != true {
@@ -156,6 +177,13 @@ struct TransformTable {
 }
 
 extension RoomTransform {
+    /// What it takes in a snapshot at the most: no number is written in more than 25 bytes, and the
+    /// names of its members and its player take less than 160.
+    fileprivate var snapshotBytes: Int {
+        let numbers = p.count + [r, s, v, a].reduce(0) { $0 + ($1?.count ?? 0) }
+        return 160 + path.utf8.count + 26 * numbers
+    }
+
     fileprivate func differs(from other: RoomTransform) -> Bool {
         p != other.p || r != other.r || s != other.s || v != other.v || a != other.a
     }

@@ -3,6 +3,14 @@ import Domain
 /// The seats that Eta is asked for, and what happened to them before the answer was here: a push may
 /// overtake the answer, which comes over another connection.
 struct AskedSeats {
+    /// What has become of a seat by the time its answer is here.
+    enum Outcome {
+        case held
+        /// Eta has taken it away, or may have: who asks again may have another.
+        case lost
+        /// The instance is over.
+        case ended
+    }
     private struct Asked {
         var isLost = false
         /// Instances that have ended since; the seat may be in one of them.
@@ -17,10 +25,11 @@ struct AskedSeats {
     /// It was not taken, or is given back.
     mutating func forget(_ player: PlayerID) { asked[player] = nil }
 
-    /// The answer is here. Whether the seat is still the player's.
-    mutating func take(_ player: PlayerID, in instance: InstanceID) -> Bool {
-        guard let seat = asked.removeValue(forKey: player) else { return false }
-        return !seat.isLost && !seat.ended.contains(instance)
+    /// The answer is here.
+    mutating func take(_ player: PlayerID, in instance: InstanceID) -> Outcome {
+        guard let seat = asked.removeValue(forKey: player) else { return .lost }
+        if seat.ended.contains(instance) { return .ended }
+        return seat.isLost ? .lost : .held
     }
 
     /// Eta has taken it away.

@@ -23,6 +23,8 @@ final class InsLinkSession: MessageReceiver {
         case binary([UInt8])
     }
 
+    /// So many bytes of commands fill a frame: a message of a link has an end.
+    private static let frameBytes = 1 << 20
     /// An Ins that leaves so much unread is of no use to its rooms.
     private static let pendingLimit = 64 << 20
 
@@ -65,6 +67,7 @@ final class InsLinkSession: MessageReceiver {
             RoomCommands.append(
                 instance: instance, epoch: epoch, player: player, command, json: json,
                 to: &outbox.commands)
+            if outbox.commands.count > Self.frameBytes { outbox.closeCommands() }
         }
     }
 
@@ -128,9 +131,9 @@ final class InsLinkSession: MessageReceiver {
     }
 
     private func take(_ text: [UInt8]) throws(Refusal) {
-        if let entered = try Entered.read(text) {
+        if let told = try ToldSnapshot.read(text) {
             guard report != nil else { throw Refusal(reason: "no hello") }
-            return roster.entered(entered, from: self)
+            return roster.told(told, from: self)
         }
         let statement: InsStatement
         do {
@@ -153,27 +156,30 @@ final class InsLinkSession: MessageReceiver {
             roster.tell(of: self)
         case (.refused(let instance, let epoch, let player), .some):
             roster.refused(instance, epoch, player, by: self)
-        case (.hello, .some), (.load, nil), (.refused, nil), (.entered, _):
+        case (.hello, .some), (.load, nil), (.refused, nil), (.entered, _), (.resumed, _):
             throw Refusal(reason: "out of turn")
         }
     }
 
     private func report(_ report: InsReport) { own.withLock { $0 = report } }
 
-    /// An `entered`, whose snapshot is passed on as it came.
-    struct Entered: Sendable {
+    /// An `entered` or a `resumed`, whose snapshot is passed on as it came.
+    struct ToldSnapshot: Sendable {
         let instance: InstanceID
         let epoch: Int64
-        let player: PlayerID
+        /// Who has entered; nil where the room is told anew to all who are in.
+        let player: PlayerID?
+        /// A JSON object.
         let snapshot: [UInt8]
 
         /// Nil for another statement.
-        fileprivate static func read(_ text: [UInt8]) throws(Refusal) -> Entered? {
+        fileprivate static func read(_ text: [UInt8]) throws(Refusal) -> ToldSnapshot? {
             let broken = Refusal(reason: "a statement that is none")
             guard let outer = try? JSONScanner.members(of: text, in: text.indices),
                 let first = outer.first
             else { throw broken }
-            guard JSONScanner.text(text, first.key, isKey: true) == "entered" else { return nil }
+            let kind = JSONScanner.text(text, first.key, isKey: true)
+            guard kind == "entered" || kind == "resumed" else { return nil }
             guard let members = try? JSONScanner.members(of: text, in: first.value) else {
                 throw broken
             }
@@ -186,14 +192,15 @@ final class InsLinkSession: MessageReceiver {
             func scalar<Kind: IDKind>(_ key: String) -> ID<Kind>? {
                 found[key].flatMap { JSONScanner.text(text, $0) }.flatMap { ID<Kind>($0) }
             }
+            let player: PlayerID? = scalar("player")
             guard let instance: InstanceID = scalar("instance"),
-                let player: PlayerID = scalar("player"),
+                (player != nil) == (kind == "entered"),
                 let epoch = found["epoch"].flatMap({
                     Int64(String(decoding: text[$0], as: UTF8.self))
                 }),
                 let snapshot = found["snapshot"], text[snapshot.lowerBound] == UInt8(ascii: "{")
             else { throw broken }
-            return Entered(
+            return ToldSnapshot(
                 instance: instance, epoch: epoch, player: player, snapshot: Array(text[snapshot]))
         }
     }

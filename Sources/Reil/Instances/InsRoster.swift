@@ -117,17 +117,37 @@ extension InsRoster {
         }
     }
 
-    /// A player is in: its socket is told before it hears anything of the room.
-    func entered(_ entered: InsLinkSession.Entered, from link: InsLinkSession) {
+    /// A snapshot of a room: for a player who is in now, before it hears anything else of the room,
+    /// or for all who are in.
+    func told(_ told: InsLinkSession.ToldSnapshot, from link: InsLinkSession) {
+        let instance = told.instance
+        guard let player = told.player else {
+            let loops = state.withLock { state in
+                Self.room(instance, told.epoch, of: link, state)
+                    .map { room in room.loops.keys.map { state.sockets[$0] } }
+            }
+            let frame = EventFrame.rehosted(instance, snapshot: told.snapshot)
+            for loop in loops ?? [] { loop.onLoop { $0.rehosted(instance, frame) } }
+            return
+        }
         let found = state.withLock { state -> (Seat, SocketLoop)? in
-            guard let room = state.rooms[entered.instance], room.hosting.ins == link.credential,
-                room.hosting.epoch == entered.epoch, let seat = room.seats[entered.player]
+            guard let room = Self.room(instance, told.epoch, of: link, state),
+                let seat = room.seats[player]
             else { return nil }
-            state.rooms[entered.instance]?.seats[entered.player]?.isEntered = true
+            state.rooms[instance]?.seats[player]?.isEntered = true
             return (seat, state.sockets[seat.loop])
         }
         guard let (seat, sockets) = found else { return }
-        sockets.onLoop { $0.entered(entered, at: seat.socket) }
+        sockets.onLoop { $0.entered(instance, player, told.snapshot, at: seat.socket) }
+    }
+
+    /// A room, if that Ins runs it under that epoch.
+    private static func room(
+        _ instance: InstanceID, _ epoch: Int64, of link: InsLinkSession, _ state: State
+    ) -> Room? {
+        state.rooms[instance].flatMap { room in
+            room.hosting.ins == link.credential && room.hosting.epoch == epoch ? room : nil
+        }
     }
 
     /// The credential of an Ins counts no more.
@@ -142,8 +162,8 @@ extension InsRoster {
     ) {
         guard let player else { return }
         let found = state.withLock { state -> SocketLoop? in
-            guard let room = state.rooms[instance], room.hosting.ins == link.credential,
-                room.hosting.epoch == epoch, let seat = room.seats[player], !seat.isEntered
+            guard let room = Self.room(instance, epoch, of: link, state),
+                let seat = room.seats[player], !seat.isEntered
             else { return nil }
             return state.sockets[seat.loop]
         }
@@ -153,10 +173,8 @@ extension InsRoster {
     /// Brings a batch to the loops that have members of its room, if that Ins runs the room.
     func deliver(_ batch: RoomBatch, from link: InsLinkSession) {
         let loops = state.withLock { state -> [SocketLoop]? in
-            guard let room = state.rooms[batch.instance], room.hosting.ins == link.credential,
-                room.hosting.epoch == batch.epoch
-            else { return nil }
-            return room.loops.keys.map { state.sockets[$0] }
+            Self.room(batch.instance, batch.epoch, of: link, state)
+                .map { room in room.loops.keys.map { state.sockets[$0] } }
         }
         guard let loops else {
             // It comes from before, or from nowhere.
@@ -169,11 +187,15 @@ extension InsRoster {
     }
 
     private static func setUp(_ room: Room, on link: InsLinkSession) {
+        let (instance, epoch) = (room.hosting.instance, room.hosting.epoch)
         link.send(.host(room.hosting))
-        for seat in room.seats.values.sorted(by: { $0.player.joinedAt < $1.player.joinedAt }) {
-            link.send(
-                .enter(
-                    instance: room.hosting.instance, epoch: room.hosting.epoch, seat.player))
+        let seats = room.seats.values.sorted { $0.player.joinedAt < $1.player.joinedAt }
+        let inside = seats.filter(\.isEntered).map(\.player)
+        if !inside.isEmpty {
+            link.send(.resume(instance: instance, epoch: epoch, players: inside))
+        }
+        for seat in seats where !seat.isEntered {
+            link.send(.enter(instance: instance, epoch: epoch, seat.player))
         }
     }
 }
@@ -198,11 +220,14 @@ extension InsRoster {
 
     /// Brings a player who has a seat to the Ins of its instance.
     ///
-    /// - Throws: 36 when the seat is gone again, 48 when no Ins here runs the instance.
+    /// - Throws: 36 when the instance is over, 70 when the seat is gone again, 66 when no Ins here
+    ///   runs the instance.
     func enter(_ seat: Seat, _ instance: InstanceID) throws(APIError) {
         let route = try state.withLock { (state) throws(APIError) -> Route in
-            guard state.asked.take(seat.player.id, in: instance) else {
-                throw APIError(.instanceNotFound)
+            switch state.asked.take(seat.player.id, in: instance) {
+            case .held: break
+            case .lost: throw .overloaded(context: "the seat is gone again")
+            case .ended: throw APIError(.instanceNotFound)
             }
             guard let hosting = state.rooms[instance]?.hosting, let link = state.links[hosting.ins]
             else { throw APIError(.noInstanceServer) }
@@ -250,7 +275,7 @@ extension InsRoster {
             let gone = state.rooms.keys.filter { live[$0] == nil }
             var fresh: [Hosting] = []
             for (instance, hosting) in live
-            where state.rooms[instance]?.hosting.epoch != hosting.epoch { fresh.append(hosting) }
+            where state.rooms[instance]?.hosting != hosting { fresh.append(hosting) }
             let seats = state.rooms.filter { live[$0.key] != nil }.flatMap { instance, room in
                 room.seats.keys.map { SeatReport(instance: instance, player: $0) }
             }

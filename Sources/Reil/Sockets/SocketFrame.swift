@@ -1,6 +1,7 @@
 import API
 import Base
 import Domain
+import HTTP
 
 /// What a client sends: `{state?, command, subgroup?, data?}`, found in the message and left there.
 struct SocketFrame: Sendable {
@@ -148,6 +149,20 @@ struct SocketFrame: Sendable {
 
 /// What the node tells unasked: `{command, subgroup, seq?, data, redirect?}`.
 enum EventFrame {
+    /// What the members of an instance are told whose Ins was away: the room as it is now, whose
+    /// `seq` may start anew. A whole WebSocket frame, the same for all.
+    static func rehosted(_ instance: InstanceID, snapshot: [UInt8]) -> [UInt8] {
+        var data = ByteWriter(capacity: 128 + snapshot.count)
+        data.append(#"{"id":"\#(instance.text)","rehosted":true,"snapshot":"#)
+        data.append(snapshot)
+        data.append(UInt8(ascii: "}"))
+        return FrameSerializer.frame(
+            .text,
+            make(
+                .updateInstance, subgroup: instance.text, sequence: nil,
+                data: EncodedJSON(bytes: data.array())))
+    }
+
     /// An event of the node's own subgroup, or of an instance's.
     static func make(
         _ event: SocketEvent, subgroup: String = "avr", sequence: Int64?,

@@ -65,6 +65,9 @@ final class SocketSession {
     var memberships: [Membership] = []
     /// Instances for which Eta is being asked for a seat.
     var seatsAsked = 0
+    /// Bytes of a snapshot that is on its way: until the client has read it so much more may wait,
+    /// as nobody can read a room before it was told of it.
+    var snapshotBytes = 0
     /// What did not fit into the rate or the socket; nil nearly always.
     var excess: Excess?
 
@@ -77,50 +80,5 @@ final class SocketSession {
 
     func membership(in instance: InstanceID) -> Membership? {
         memberships.first { $0.instance == instance }
-    }
-}
-
-/// Transforms that are conflated: those a client sent too fast, by path, and those it does not
-/// read, by player and path. Bounded; what has no room is dropped, a newer one will come.
-final class Excess {
-    private static let sentLimit = 128
-    private static let unreadLimit = 4_096
-
-    private(set) var sent: [String: SocketFrame] = [:]
-    private(set) var unread: [[UInt8]: ArraySlice<UInt8>] = [:]
-
-    var isEmpty: Bool { sent.isEmpty && unread.isEmpty }
-
-    /// Keeps the newest that the client said of a path.
-    func keep(sent frame: SocketFrame, path: String) {
-        if sent.count < Self.sentLimit || sent[path] != nil { sent[path] = frame }
-    }
-
-    /// Takes those that `may` let go.
-    func releaseSent(_ may: () -> Bool) -> [SocketFrame] {
-        var released: [SocketFrame] = []
-        for (path, frame) in sent {
-            guard may() else { break }
-            released.append(frame)
-            sent[path] = nil
-        }
-        return released
-    }
-
-    /// Keeps the newest frame of each key of a segment that holds state.
-    func keep(unread segment: ArraySlice<UInt8>) {
-        for frame in RoomFrameList(segment) {
-            let key = frame.stateKey
-            if unread.count < Self.unreadLimit || unread[key] != nil {
-                // A copy, so that one frame does not hold the whole batch.
-                unread[key] = Array(frame.bytes)[...]
-            }
-        }
-    }
-
-    /// Takes all that was not read.
-    func takeUnread() -> [ArraySlice<UInt8>] {
-        defer { unread = [:] }
-        return Array(unread.values)
     }
 }

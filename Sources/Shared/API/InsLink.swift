@@ -13,6 +13,9 @@ public enum InsInstruction: Codable, Sendable {
     case close(instance: InstanceID, epoch: Int64)
     /// A player comes in; answered by ``InsStatement/entered``.
     case enter(instance: InstanceID, epoch: Int64, Player)
+    /// These players are in already, as far as the Reil knows; told when a link stands anew, and
+    /// answered by ``InsStatement/resumed``.
+    case resume(instance: InstanceID, epoch: Int64, players: [Player])
     /// A player is gone.
     case leave(instance: InstanceID, epoch: Int64, player: PlayerID, type: LeaveType)
 }
@@ -26,6 +29,9 @@ public enum InsStatement: Codable, Sendable {
     /// A player is in: `snapshot` is the answer to their `instance-join`, a JSON object. From this
     /// frame on the player is among the receivers of the room's batches.
     case entered(instance: InstanceID, epoch: Int64, player: PlayerID, snapshot: RoomSnapshot)
+    /// The players of a ``InsInstruction/resume`` are in: `snapshot` is the room as it is now, as
+    /// they may have missed something.
+    case resumed(instance: InstanceID, epoch: Int64, snapshot: RoomSnapshot)
     /// It does not run that instance under that epoch.
     case refused(instance: InstanceID, epoch: Int64, player: PlayerID?)
 }
@@ -34,8 +40,8 @@ public enum InsStatement: Codable, Sendable {
 public struct RoomSnapshot: Codable, Sendable {
     /// The instance.
     public let instance: InstanceID
-    /// The one who joins.
-    public let player: Player
+    /// The one who joins; absent where the room is told anew to those who are in.
+    public let player: Player?
     /// Everybody in the room, the one who joins among them.
     public let players: [Player]
     /// The objects that were set.
@@ -45,7 +51,7 @@ public struct RoomSnapshot: Codable, Sendable {
 
     /// A snapshot.
     public init(
-        instance: InstanceID, player: Player, players: [Player], objects: [RoomObject],
+        instance: InstanceID, player: Player?, players: [Player], objects: [RoomObject],
         transforms: [RoomTransform]
     ) {
         self.instance = instance

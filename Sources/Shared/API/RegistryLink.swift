@@ -154,7 +154,7 @@ public enum ObjectChange: Codable, Sendable {
 }
 
 /// An instance and who runs it.
-public struct Hosting: Codable, Sendable {
+public struct Hosting: Codable, Equatable, Sendable {
     /// The instance.
     public let instance: InstanceID
     /// The number of its placement; only the newest may speak.

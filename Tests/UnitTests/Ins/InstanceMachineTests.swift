@@ -147,6 +147,28 @@ struct InstanceMachineTests {
         #expect(told.map { $0["command"]?.stringValue } == ["instance-joined"])
     }
 
+    @Test func `those who come back together are shown each other, and told to the others`() throws
+    {
+        var room = InstanceMachine(hosting())
+        let (a, b, c) = (player(), player(), player())
+        let fresh = room.resume([a, b])
+        let isSaid = room.hasOutput
+        #expect(fresh.players.map(\.id) == [a.id, b.id] && fresh.player == nil && !isSaid)
+        _ = room.enter(c)
+        _ = room.takeBatch()
+        let again = room.resume([a, b])
+        let isSaidAgain = room.hasOutput
+        #expect(again.players.map(\.id) == [a.id, b.id, c.id] && !isSaidAgain)
+        room.leave(a.id, .disconnected)
+        room.leave(b.id, .disconnected)
+        _ = room.takeBatch()
+        _ = room.resume([a, b])
+        let frame = room.takeBatch()
+        #expect(try heard(frame, by: a.id).isEmpty && heard(frame, by: b.id).isEmpty)
+        let joined = try heard(frame, by: c.id).map { $0["data"]?["player"]?["id"]?.stringValue }
+        #expect(joined == [a.id.text, b.id.text])
+    }
+
     @Test func `an object that a leaving master moved is told of, and goes on being moved`() throws
     {
         let owner = UserID.make(clock: clock, random: random)

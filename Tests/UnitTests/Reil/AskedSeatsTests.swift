@@ -19,21 +19,22 @@ struct AskedSeatsTests {
         seats.end(elsewhere)
         let first = seats.take(player, in: instance)
         let second = seats.take(player, in: instance)
-        #expect([unasked, first, second] == [false, true, false])
+        #expect([unasked, first, second] == [.lost, .held, .lost])
     }
 
     @Test func `what is lost, ended or from before the link is not taken`() {
-        let losses: [(inout AskedSeats) -> Void] = [
-            { $0.lose(player) }, { $0.end(instance) }, { $0.loseAll() }, { $0.forget(player) },
+        let losses: [(AskedSeats.Outcome, (inout AskedSeats) -> Void)] = [
+            (.lost, { $0.lose(player) }), (.ended, { $0.end(instance) }),
+            (.lost, { $0.loseAll() }), (.lost, { $0.forget(player) }),
         ]
-        for loss in losses {
+        for (outcome, loss) in losses {
             var seats = AskedSeats()
             seats.ask(player)
             loss(&seats)
             seats.ask(other)
             let lost = seats.take(player, in: instance)
             let kept = seats.take(other, in: instance)
-            #expect(!lost && kept)
+            #expect(lost == outcome && kept == .held)
         }
     }
 }

@@ -179,19 +179,4 @@ struct FanoutTests {
             #expect(frames.isBroken || length == bytes.count)
         }
     }
-
-    @Test func `of state that was not read the newest of each path is kept`() throws {
-        let excess = Excess()
-        func state(_ path: String, _ x: Int) -> [UInt8] {
-            FrameSerializer.frame(
-                .text, Array(#"{"data":{"player":"p","path":"\#(path)","p":[\#(x),0,0]}}"#.utf8))
-        }
-        excess.keep(unread: (state("a", 1) + state("b", 1))[...])
-        excess.keep(unread: (state("a", 2))[...])
-        let kept = excess.takeUnread().map { String(decoding: $0.dropFirst(2), as: UTF8.self) }
-        #expect(kept.count == 2)
-        #expect(kept.contains { $0.contains(#""path":"a","p":[2,"#) })
-        #expect(kept.contains { $0.contains(#""path":"b","p":[1,"#) })
-        #expect(excess.isEmpty)
-    }
 }
