@@ -56,7 +56,9 @@ public final class Registry: Sendable {
         watch = LinkWatch(
             ambient, pushes: pushes, roster: roster, node: node, record: record,
             resumeWindow: settings.resumeWindow, on: group.loops[0])
-        passwords = Passwords(logN: settings.logN, threads: group.loops.count)
+        passwords = Passwords(
+            logN: settings.logN, threads: group.loops.count,
+            metrics: ambient.metrics)
         let guarding = LoginGuard(
             pair: settings.loginRate, account: settings.accountLoginRate, clock: ambient.clock)
         passwordCheck = PasswordCheck(

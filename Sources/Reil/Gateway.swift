@@ -33,8 +33,9 @@ final class GatewayRole: Component {
                 throw Fault(error.text, remedy: "set reil.tls_certificate and reil.tls_key")
             }
         }
-        let resolver = Resolver(
-            pool: BlockingPool(name: "resolver", threads: 4, queueLimit: 256))
+        let names = BlockingPool(name: "resolver", threads: 4, queueLimit: 256)
+        ambient.metrics.depth(of: names)
+        let resolver = Resolver(pool: names)
         let inner = HTTPClient(group: group, resolver: resolver, limits: .withinNode)
         eta = EtaLink(
             eta: settings.eta, clusterKey: settings.clusterKey, client: inner,
@@ -43,13 +44,17 @@ final class GatewayRole: Component {
         eta.observe(CacheObserver(cache: cache))
         let worlds = HotWorlds { [eta] in eta.hasLease }
         eta.observe(worlds)
-        peering = try Peering(settings, eta: eta, resolver: resolver, group: group)
+        let limiter = RateLimiter(
+            limits: settings.rates, exempt: settings.exempt, clock: ambient.clock)
+        peering = try Peering(
+            settings, eta: eta, limiter: limiter, resolver: resolver, group: group)
         let authenticator = Authenticator(
-            eta: eta, cache: cache, proxies: settings.trustedProxies, ambient: ambient)
+            eta: eta, cache: cache, proxies: settings.trustedProxies, limiter: limiter,
+            ambient: ambient)
         let gate = Gate([
             authenticator,
             peering.check,
-            RateLimiter(limits: settings.rates, exempt: settings.exempt, clock: ambient.clock),
+            limiter,
             AuthoriseCheck(),
         ])
         ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))
@@ -90,6 +95,7 @@ final class GatewayRole: Component {
             }
         }
         for (method, template) in AllEndpoints.later { router.later(method, template) }
+        for template in AllEndpoints.laterWhole { router.later(template) }
         let missing = router.missing(of: AllEndpoints.all)
         precondition(missing.isEmpty, "endpoints without a method: \(missing)")
         var limits = ServerLimits()

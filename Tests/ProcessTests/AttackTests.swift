@@ -180,6 +180,37 @@ import Testing
         }
     }
 
+    /// Eta is asked about a credential that nobody has seen, and a signature costs arithmetic and a
+    /// nonce: neither has a caller yet by whom it could be counted.
+    @Test func `what nobody has proved yet is counted by the address that sends it`() async throws {
+        var shape = NodeShape()
+        shape.ins = 0
+        shape.isLimited = true
+        shape.reil = [
+            ("limits.requests", "1"), ("limits.requests_burst", "8"),
+            ("limits.server_requests", "1"), ("limits.server_requests_burst", "4"),
+        ]
+        let node = try await TestNode.start(shape)
+        let (peer, token) = try await peer(node)
+        var flaw = FakePeer.Flaw()
+        flaw.key = Ed25519PrivateKey.generate()
+        var codes: [Int?] = []
+        for _ in 0..<8 {
+            let answer = try await peer.send(
+                .put, "/api/integrity", vouching(peer.address), to: node, token: token, flaw: flaw)
+            codes.append(answer.code)
+        }
+        #expect(codes.first == 60 && codes.last == 55, "\(codes)")
+        #expect(codes.filter { $0 == 55 }.count >= 2, "\(codes)")
+
+        codes = []
+        for _ in 0..<16 {
+            let made = "avr_s_" + Base64.encodeURL(SystemRandom().bytes(32))
+            codes.append(try await node.client.with(token: made).send(.get, "/api/time").code)
+        }
+        #expect(codes.last == 55 && Set(codes) == [3, 55], "\(codes)")
+    }
+
     @Test func `what lies in networks that are not public is not asked`() async throws {
         let node = try await Shared.plain.get()
         for address in ["10.0.0.1:8080", "169.254.169.254:8080", "[::1]:9999", "127.0.0.1:22"] {

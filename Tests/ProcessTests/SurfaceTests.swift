@@ -12,6 +12,7 @@ import Testing
         let node = try await Shared.plain.get()
         for target in [
             "/api/time", "/api/server", "/api/users?limit=1", "/api/nothing", "/api/users/@me",
+            "/services/x/y", "/services/x",
         ] {
             let answer = try await node.client.send(.get, target)
             #expect(answer["AVR-Gateway"] == "false \(node.address)", "\(target)")
@@ -56,6 +57,7 @@ import Testing
             #"http_requests_total{method="GET",route="/api/time",status="200"} 3"#,
             #"http_requests_total{method="GET",route="/api/users/:id",status="404"} 1"#,
             #"http_request_seconds_count{method="GET",route="/api/time"} 3"#,
+            #"reileta_queue_depth{queue="resolver"} 0.0"#,
         ] {
             #expect(lines.contains(line[...]), "\(line)")
         }
@@ -78,8 +80,13 @@ import Testing
         let document = try await node.client.send(.get, "/api/openapi.json")
         let paths = document.json?["paths"]?.objectValue
         #expect(paths?.isEmpty == false)
-        for (method, template) in AllEndpoints.later {
-            let parts = template.split(separator: "/").map { $0.hasPrefix(":") ? "x" : String($0) }
+        let whole = AllEndpoints.laterWhole.flatMap { template in
+            [Method.get, .post, .put, .delete, .options].map { ($0, template) }
+        }
+        for (method, template) in AllEndpoints.later + whole {
+            let parts = template.split(separator: "/").map {
+                $0.hasPrefix(":") || $0 == "…" ? "x" : String($0)
+            }
             let answer = try await node.client.send(method, "/" + parts.joined(separator: "/"))
             #expect(answer.status == 501 && answer.code == 28, "\(method) \(template): \(answer)")
             let shown = template.split(separator: "/").map {

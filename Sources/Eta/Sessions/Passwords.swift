@@ -13,10 +13,11 @@ public final class Passwords: Sendable {
     private static let queueLimit = 32
 
     /// A pool of so many threads, which come behind all other work of the machine.
-    public init(logN: Int, threads: Int) {
+    public init(logN: Int, threads: Int, metrics: Metrics) {
         self.logN = logN
         pool = BlockingPool(
             name: "scrypt", threads: threads, queueLimit: Self.queueLimit, niceness: 10)
+        metrics.depth(of: pool)
     }
 
     deinit { pool.stop() }

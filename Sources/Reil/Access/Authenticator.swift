@@ -12,12 +12,17 @@ public final class Authenticator: GateCheck {
     private let cache: TokenCache
     private let ambient: Ambient
     private let proxies: [NetworkRange]
+    private let limiter: RateLimiter
 
-    /// An authenticator that asks `eta` for what `cache` does not know.
-    init(eta: EtaLink, cache: TokenCache, proxies: [NetworkRange], ambient: Ambient) {
+    /// An authenticator that asks `eta` for what `cache` does not know, as often as `limiter` lets.
+    init(
+        eta: EtaLink, cache: TokenCache, proxies: [NetworkRange], limiter: RateLimiter,
+        ambient: Ambient
+    ) {
         self.eta = eta
         self.cache = cache
         self.proxies = proxies
+        self.limiter = limiter
         self.ambient = ambient
     }
 
@@ -41,9 +46,12 @@ public final class Authenticator: GateCheck {
     }
 
     /// Asks Eta who calls.
+    ///
+    /// - Throws: as `check`, and 55 for an address that shows too many that nobody knows yet.
     public func ask(_ passage: inout Passage) async throws(APIError) {
         let found = CredentialFinder.find(in: passage.request.head)
         guard let credential = try found.credential() else { return }
+        try limiter.countUnknown(from: passage.client)
         passage.caller = try await resolve(
             credential.form, credential.token, on: passage.request.loop
         ).caller

@@ -51,6 +51,8 @@ public final class RateLimiter: GateCheck {
         case user(UserID)
         case visitor(UserReference)
         case server(ServerAddress)
+        /// Who sends what another node is said to have signed.
+        case signer(IPAddress)
     }
 
     private struct Key: Hashable {
@@ -81,7 +83,7 @@ public final class RateLimiter: GateCheck {
     /// - Throws: 55 with the time after which one more may come.
     public func check(_ passage: inout Passage) throws(APIError) -> Bool {
         let client = passage.client
-        for network in exempt where network.contains(client) { return true }
+        if isExempt(client) { return true }
         let counted: Counted
         switch passage.caller {
         case .user(let user): counted = .user(user.id)
@@ -96,6 +98,28 @@ public final class RateLimiter: GateCheck {
             passage.caller.server != nil && rate == .ordinary
                 ? limits.server : limits.rate(of: rate))
         return true
+    }
+
+    /// Counts a credential that Eta has to be asked about, by the address that shows it: who makes
+    /// them up never comes to be counted as somebody.
+    ///
+    /// - Throws: 55 as `check`.
+    func countUnknown(from client: IPAddress) throws(APIError) {
+        if isExempt(client) { return }
+        try count(Key(counted: .address(client.rateUnit), rate: .ordinary), limits.ordinary)
+    }
+
+    /// Counts a request whose signature is to be verified, by the address that sends it: the node
+    /// in whose name it comes is not to pay for what it may not have signed.
+    ///
+    /// - Throws: 55 as `check`.
+    func countUnverified(from client: IPAddress) throws(APIError) {
+        if isExempt(client) { return }
+        try count(Key(counted: .signer(client.rateUnit), rate: .ordinary), limits.server)
+    }
+
+    private func isExempt(_ client: IPAddress) -> Bool {
+        exempt.contains { $0.contains(client) }
     }
 
     private func count(_ key: Key, _ rate: Rate) throws(APIError) {

@@ -10,12 +10,13 @@ final class FrontServer: Responder {
     private let eta: EtaLink
     private let secure: Bool
     /// The fields as bytes, made again only when the gateway changes.
-    private let common = Lock<(gateway: Gateway, fields: Fields)?>(nil)
+    private let common: Lock<(gateway: Gateway?, fields: Fields)>
 
     init(router: Router, eta: EtaLink, secure: Bool) {
         self.router = router
         self.eta = eta
         self.secure = secure
+        common = Lock((nil, Self.fields(gateway: nil, secure: secure)))
     }
 
     func begin(_ request: Request) -> Beginning {
@@ -37,16 +38,17 @@ final class FrontServer: Responder {
     }
 
     private func commonFields() -> Fields {
-        guard let gateway = eta.gateway else { return Fields() }
-        if let known = common.withLock({ $0 }), known.gateway == gateway { return known.fields }
+        let gateway = eta.gateway
+        let known = common.withLock { $0 }
+        if known.gateway == gateway { return known.fields }
         let fields = Self.fields(gateway: gateway, secure: secure)
         common.withLock { $0 = (gateway, fields) }
         return fields
     }
 
-    static func fields(gateway: Gateway, secure: Bool) -> Fields {
+    /// Before Eta's first word a Reil without an address of its own has no gateway to name.
+    static func fields(gateway: Gateway?, secure: Bool) -> Fields {
         var fields = Fields(
-            (.avrGateway, gateway.field),
             (.xContentTypeOptions, "nosniff"),
             (.referrerPolicy, "no-referrer"),
             (.accessControlAllowOrigin, "*"),
@@ -60,6 +62,7 @@ final class FrontServer: Responder {
                     + "Content-Digest"
             ),
             (.accessControlAllowMethods, "GET, HEAD, POST, PUT, DELETE, OPTIONS"))
+        if let gateway { fields.append(.avrGateway, gateway.field) }
         if secure { fields.append(.strictTransportSecurity, "max-age=31536000") }
         return fields
     }

@@ -22,7 +22,8 @@ struct Peering {
     private let eta: EtaLink
 
     init(
-        _ settings: ReilSettings, eta: EtaLink, resolver: Resolver, group: EventLoopGroup
+        _ settings: ReilSettings, eta: EtaLink, limiter: RateLimiter, resolver: Resolver,
+        group: EventLoopGroup
     ) throws(Fault) {
         let tls: TLSClientConfiguration
         do throws(TLSError) {
@@ -44,7 +45,8 @@ struct Peering {
         self.eta = eta
         self.directory = directory
         self.peers = peers
-        check = SignatureCheck(eta: eta, directory: directory, peers: peers, ambient: ambient)
+        check = SignatureCheck(
+            eta: eta, directory: directory, peers: peers, limiter: limiter, ambient: ambient)
         ender = GrantEnder(peers: peers, loop: group.loops[0], ambient: ambient)
         discovery = DiscoveryController(directory: directory, age: settings.discoveryAge)
         challenges = ChallengeController(eta: eta, peers: peers)

@@ -14,6 +14,7 @@ struct SignatureCheck: GateCheck {
     let eta: EtaLink
     let directory: PeerDirectory
     let peers: PeerClient
+    let limiter: RateLimiter
     let ambient: Ambient
 
     func check(_ passage: inout Passage) throws(APIError) -> Bool {
@@ -23,6 +24,8 @@ struct SignatureCheck: GateCheck {
 
     func ask(_ passage: inout Passage) async throws(APIError) {
         guard let server = passage.caller.server else { return }
+        // What follows costs a body in memory, arithmetic, and a write.
+        try limiter.countUnverified(from: passage.client)
         guard let identity = directory.identity else {
             throw .overloaded(context: "no word of eta yet")
         }

@@ -34,5 +34,10 @@ public enum AllEndpoints {
         (.get, "/api/moderation/log"),
         (.get, "/api/nodes"), (.get, "/api/nodes/:address"), (.delete, "/api/nodes/:address"),
         (.get, "/api/ins"),
+        // Another spelling of `challenges`, of older clients.
+        (.get, "/api/chalnges/:id"), (.post, "/api/chalnges/:id"),
+        (.delete, "/api/chalnges/:id"),
     ]
+    /// The same for every method.
+    public static let laterWhole = ["/services/:id/…"]
 }

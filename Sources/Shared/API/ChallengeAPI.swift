@@ -107,12 +107,12 @@ public enum ChallengeAPI {
     public static let open = Endpoint<ListPath, Opening, Nonce>(
         .put, access: .anyone, servedBy: .reil, invalid: .serverInvalidInput,
         errors: [.serverNotFound, .noResponseFromServer, .addressRefused, .serverDenied],
-        rate: .challenge, credentials: .ignored, created: true, "asks for something to sign")
+        rate: .challenge, created: true, "asks for something to sign")
     /// Answers a challenge.
     public static let prove = Endpoint<ChallengePath, Proof, Proved>(
         .post, access: .anyone, servedBy: .reil, invalid: .serverInvalidInput,
         errors: [.challengeNotFound, .challengeFailed, .serverDenied], rate: .challenge,
-        credentials: .ignored, holdsToken: true, "proves the address and gets a server token")
+        holdsToken: true, "proves the address and gets a server token")
     /// A challenge.
     public static let fetch = Endpoint<ChallengePath, NoBody, Challenge>(
         .get, access: .serverOrAdministrator, servedBy: .eta, invalid: .serverInvalidInput,

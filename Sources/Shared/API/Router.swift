@@ -49,6 +49,8 @@ public struct Router: Sendable, Responder {
         var text: String
         var endpoints: [Method: Row] = [:]
         var later: Set<Method> = []
+        /// Whether no method of it is built yet.
+        var isWhollyLater = false
         var allowed: [String] {
             var methods = Set(endpoints.keys).union(later)
             if methods.contains(.get) { methods.insert(.head) }
@@ -125,6 +127,11 @@ public struct Router: Sendable, Responder {
     public mutating func later(_ method: Method, _ template: String) {
         let index = insert(template)
         templates[index].later.insert(method)
+    }
+
+    /// The same for every method.
+    public mutating func later(_ template: String) {
+        templates[insert(template)].isWhollyLater = true
     }
 
     /// The endpoints that are not bound.
@@ -223,7 +230,9 @@ public struct Router: Sendable, Responder {
     private func unbound(
         _ template: Template, _ method: Method, _ request: Request
     ) -> Response {
-        if template.later.contains(method) { return unbound(APIError(.notImplemented), request) }
+        if template.isWhollyLater || template.later.contains(method) {
+            return unbound(APIError(.notImplemented), request)
+        }
         guard method == .options else {
             return unbound(.methodNotAllowed(template.allowed), request)
         }

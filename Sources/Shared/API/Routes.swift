@@ -1,8 +1,9 @@
 import Base
 import HTTP
 
-/// Path templates as a trie over segments. A literal wins over a capture; two templates that one
-/// path could mean are refused when the trie is built.
+/// Path templates as a trie over segments. A literal wins over a capture, and both over `…`, the
+/// last part of a template, which means whatever is left, also nothing; two templates that one path
+/// could mean are refused when the trie is built.
 public struct Routes: Sendable {
     /// What a path leads to.
     public struct Match: Sendable {
@@ -18,6 +19,8 @@ public struct Routes: Sendable {
         var prefixes: [(text: [UInt8], next: Int)] = []
         var capture: Int?
         var template: Int?
+        /// The template whose last part is `…` here.
+        var rest: Int?
     }
 
     private var segments = [TrieSegment()]
@@ -30,18 +33,23 @@ public struct Routes: Sendable {
     public mutating func insert(_ template: String) -> Int {
         if let known = templates[template] { return known }
         var at = 0
-        for part in template.utf8.dropFirst().split(
+        let isOpen = template.hasSuffix(Self.open)
+        for part in template.utf8.dropFirst().dropLast(isOpen ? Self.open.utf8.count : 0).split(
             separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         {
             at = step(from: at, Array(part))
         }
+        let end = isOpen ? \TrieSegment.rest : \TrieSegment.template
         precondition(
-            segments[at].template == nil, "\(template) means the same paths as another template")
+            segments[at][keyPath: end] == nil,
+            "\(template) means the same paths as another template")
         let index = templates.count
         templates[template] = index
-        segments[at].template = index
+        segments[at][keyPath: end] = index
         return index
     }
+
+    private static let open = "/…"
 
     private mutating func step(from at: Int, _ part: [UInt8]) -> Int {
         guard let colon = part.firstIndex(of: UInt8(ascii: ":")) else {
@@ -95,18 +103,20 @@ public struct Routes: Sendable {
             if let found = step(to: prefix.next, path, end, &captures) { return found }
             captures.removeLast()
         }
-        guard let next = segments[at].capture, !range.isEmpty else { return nil }
-        captures.append(range)
-        if let found = step(to: next, path, end, &captures) { return found }
-        captures.removeLast()
-        return nil
+        if let next = segments[at].capture, !range.isEmpty {
+            captures.append(range)
+            if let found = step(to: next, path, end, &captures) { return found }
+            captures.removeLast()
+        }
+        return segments[at].rest
     }
 
     private func step(
         to next: Int, _ path: ArraySlice<UInt8>, _ end: Int, _ captures: inout [Range<Int>]
     ) -> Int? {
         end == path.endIndex
-            ? segments[next].template : walk(from: next, path, end + 1, &captures)
+            ? segments[next].template ?? segments[next].rest
+            : walk(from: next, path, end + 1, &captures)
     }
 
     private static func equal(

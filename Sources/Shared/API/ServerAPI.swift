@@ -97,7 +97,8 @@ public enum ServerAPI {
     public static let time = Endpoint<TimePath, NoBody, Timestamp>(
         .get, access: .anyone, servedBy: .reil, invalid: .malformedRequest, volatile: true,
         "the node's clock in milliseconds")
-    /// Readiness.
+    /// Readiness. It looks at no credential: where Eta cannot be asked about one it says so all the
+    /// same.
     public static let health = Endpoint<HealthPath, NoBody, Health>(
         .get, access: .anyone, servedBy: .reil, invalid: .malformedRequest,
         errors: [.overloaded], credentials: .ignored, volatile: true, "readiness of each role")
@@ -108,7 +109,7 @@ public enum ServerAPI {
     /// The OpenAPI document.
     public static let openAPI = Endpoint<OpenAPIPath, NoBody, Response>(
         raw: .get, access: .anyone, servedBy: .reil, invalid: .malformedRequest,
-        credentials: .ignored, "this document, without an envelope")
+        "this document, without an envelope")
     /// The socket.
     public static let socket = Endpoint<SocketPath, NoBody, Response>(
         raw: .get, access: Access([.nobody, .user, .visitor, .ins], word: "–"), servedBy: .reil,

@@ -72,6 +72,13 @@ public struct PoolOverloaded: Error {
         return true
     }
 
+    /// How many jobs wait for a thread.
+    public var waiting: Int {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return state.jobs.count
+    }
+
     /// Ends the threads once the queue is empty; what is submitted from now on is refused.
     public func stop() {
         unsafe pthread_mutex_lock(mutex)

@@ -114,6 +114,16 @@ public final class Metrics: Sendable {
         _ = figure(name, help, "gauge", labels, .reading(read))
     }
 
+    /// How much waits in a queue, by its name.
+    public func depth(ofQueue name: String, _ read: @escaping @Sendable () -> Int) {
+        reading(
+            "reileta_queue_depth", help: "What waits, by queue", labels: "queue=\"\(name)\""
+        ) { Double(read()) }
+    }
+
+    /// How much waits for a pool's threads.
+    public func depth(of pool: BlockingPool) { depth(ofQueue: pool.name) { pool.waiting } }
+
     private func figure(
         _ name: String, _ help: String, _ kind: String, _ labels: String, _ fresh: Figure
     ) -> Figure {

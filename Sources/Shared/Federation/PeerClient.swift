@@ -39,6 +39,7 @@ public final class PeerClient: Sendable {
     private let identity: @Sendable () -> NodeIdentity?
     private let allowsInsecure: Bool
     private let ambient: Ambient
+    private let figures: PeerFigures
     private let table = Lock(PeerTable())
     private let tokens = Lock<[ServerAddress: HeldToken]>([:])
     private let discoveries = SingleFlight<ServerAddress, Peer>()
@@ -54,6 +55,7 @@ public final class PeerClient: Sendable {
         self.allowsInsecure = allowsInsecure
         self.ambient = ambient
         self.identity = identity
+        figures = PeerFigures(ambient.metrics)
     }
 
     // MARK: Calls
@@ -180,6 +182,7 @@ public final class PeerClient: Sendable {
             do throws(PeerFailure) {
                 let answer = try await transport.exchange(sent)
                 peer.gateway = gateway
+                figures.count("answered", address)
                 table.withLock { table in
                     table.answered(address)
                     table.use(gateway, of: address)
@@ -187,6 +190,7 @@ public final class PeerClient: Sendable {
                 return (sent, answer)
             } catch {
                 failure = error
+                figures.count(error.word, address)
             }
             guard case .unreachable = failure else { break }
         }
@@ -292,8 +296,10 @@ public final class PeerClient: Sendable {
             let now = ambient.clock.now()
             let freshness = PeerTable.freshness(answer.fields[.cacheControl])
             table.withLock { $0.found(peer, freshFor: freshness, now: now) }
+            figures.found(address)
             return peer
         } catch {
+            figures.count("not_found", address)
             // Our own trouble is no failure of the other node.
             if error.code != .overloaded, !Task.isCancelled {
                 let now = ambient.clock.now()

@@ -64,6 +64,20 @@ public enum PeerFailure: Error, Sendable, Equatable {
     case busy
     /// Whoever asked does not want to know any more.
     case cancelled
+
+    /// One word for it, as figures are counted.
+    var word: String {
+        switch self {
+        case .unknown: "unknown"
+        case .refused: "refused"
+        case .unreachable: "unreachable"
+        case .silent: "silent"
+        case .untrusted: "untrusted"
+        case .malformed: "malformed"
+        case .busy: "busy"
+        case .cancelled: "cancelled"
+        }
+    }
 }
 
 /// The way to other nodes, with the limits and deadlines of docs/federation §5: the real one goes

@@ -52,8 +52,10 @@ public final class Database: Sendable {
     ) throws(DatabaseError) -> Database {
         let connection = try Connection(path: path, for: .writing)
         try Migrator<M>.migrate(connection)
-        return Database(
+        let database = Database(
             path: path, writer: Writer(connection, queueLimit: queueLimit, ambient: ambient))
+        ambient.metrics.depth(of: database.scanners)
+        return database
     }
 
     private init(path: String, writer: Writer) {

@@ -87,6 +87,7 @@ public final class FileStore: Sendable {
         } catch { throw FileStoreError(error) }
         realFolder = Disk.realPath(folder)
         pool = BlockingPool(name: "files", threads: threads, queueLimit: queueLimit)
+        ambient.metrics.depth(of: pool)
     }
 
     deinit { pool.stop() }

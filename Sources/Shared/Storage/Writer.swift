@@ -27,7 +27,9 @@ final class Writer: Sendable {
 
     init(_ connection: Connection, queueLimit: Int, ambient: Ambient) {
         self.connection = connection
-        state = Lock(State(waiting: BoundedQueue(capacity: queueLimit)))
+        let state = Lock(State(waiting: BoundedQueue(capacity: queueLimit)))
+        self.state = state
+        ambient.metrics.depth(ofQueue: "writer") { state.withLock { $0.waiting.count } }
         log = ambient.log
         clock = ambient.clock
         acts = ambient.metrics.counter(

@@ -12,7 +12,9 @@ struct ContractTests {
         let rows = try ContractTable("endpoints").rows
         let built = Dictionary(
             uniqueKeysWithValues: AllEndpoints.all.map { ("\($0.method.name) \($0.template)", $0) })
-        let later = Set(AllEndpoints.later.map { "\($0.0.name) \($0.1)" })
+        let later = Set(
+            AllEndpoints.later.map { "\($0.0.name) \($0.1)" }
+                + AllEndpoints.laterWhole.map { "any \($0)" })
         for row in rows {
             let name = "\(row["method"] ?? "") \(row["path"] ?? "")"
             if let facts = built[name] {
@@ -26,6 +28,17 @@ struct ContractTests {
         for name in Set(built.keys).union(later) {
             #expect(names.contains(name), "\(name) is not in the contract")
         }
+    }
+
+    /// `http.md` §2: what is dead is refused everywhere but here.
+    @Test func `who does not look at a credential is named`() {
+        let ignoring = AllEndpoints.all.filter { $0.credentials == .ignored }
+            .map { "\($0.method.name) \($0.template)" }
+        #expect(
+            Set(ignoring) == [
+                "POST /api/auth/login", "POST /api/auth/register", "POST /api/auth/refresh",
+                "GET /.well-known/avr", "GET /api/health",
+            ])
     }
 
     @Test func `every command has the errors of the contract`() throws {

@@ -38,6 +38,19 @@ struct RoutesTests {
         #expect(match("/api/server@", in: known) == nil)
     }
 
+    @Test func `an open end takes whatever is left, and everything else comes before it`() {
+        let known = routes(["/services/:id/…", "/services/:id/own", "/api/time"])
+        for path in ["/services/a", "/services/a/", "/services/a/b", "/services/a/b//c/../d"] {
+            #expect(match(path, in: known)?.template == "/services/:id/…", "\(path)")
+            #expect(match(path, in: known)?.captures == ["a"], "\(path)")
+        }
+        #expect(match("/services/a/own", in: known)?.template == "/services/:id/own")
+        #expect(match("/services/a/own/er", in: known)?.template == "/services/:id/…")
+        for path in ["/services", "/services/", "/services//x", "/servicesx/a/b", "/api/time/x"] {
+            #expect(match(path, in: known) == nil, "\(path)")
+        }
+    }
+
     @Test(arguments: ["", "/", "api/time", "/api/time/", "/api//time", "/api/users/", "/api/Time"])
     func `what no template means is found by none`(path: String) {
         let known = routes(["/api/time", "/api/users/:id"])
@@ -45,7 +58,9 @@ struct RoutesTests {
     }
 
     @Test func `every public endpoint is found by a path of its template`() {
-        let templates = AllEndpoints.all.map(\.template) + AllEndpoints.later.map(\.1)
+        let templates =
+            AllEndpoints.all.map(\.template) + AllEndpoints.later.map(\.1)
+            + AllEndpoints.laterWhole
         var routes = Routes()
         var indexes: [String: Int] = [:]
         for template in templates { indexes[template] = routes.insert(template) }
