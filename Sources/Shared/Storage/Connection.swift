@@ -165,6 +165,11 @@ import Glibc
         unsafe sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
     }
 
+    /// Moves all of the log into the database and cuts it to nothing, unless somebody still reads.
+    func emptyLog() {
+        unsafe sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    }
+
     private func perform(_ sql: SQL) throws(DatabaseError) {
         let statement = try statement(sql)
         defer { statement.reset() }

@@ -125,15 +125,18 @@ public final class Database: Sendable {
         return try result.get()
     }
 
-    /// Writes what is queued, then refuses all further work and closes the file.
+    /// Writes what is queued, then refuses all further work. All that was written is in the file
+    /// itself then, which can be copied as it is.
     public func close() async {
         // The act before which all others were queued; refused when closed already.
         try? await write { (_) throws(DatabaseError) in }
-        writer.close()
         scanners.stop()
         readers.withLock { state in
             state.isClosed = true
             state.idle = []
+        }
+        await withCheckedContinuation { continuation in
+            writer.close { continuation.resume() }
         }
     }
 

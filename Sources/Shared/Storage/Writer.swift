@@ -19,7 +19,8 @@ final class Writer: Sendable {
 
     private let state: Lock<State>
     private let connection: Connection
-    private let thread = BlockingPool(name: "writer", threads: 1, queueLimit: 1)
+    /// Behind the job that runs there may be its successor, and what closes.
+    private let thread = BlockingPool(name: "writer", threads: 1, queueLimit: 2)
     private let log: Log
     private let clock: any ClockSource
     private let acts: Counter
@@ -57,6 +58,17 @@ final class Writer: Sendable {
     func close() {
         state.withLock { $0.isClosed = true }
         thread.stop()
+    }
+
+    /// The same, and moves the log into the database behind it. `done` is called after that.
+    func close(_ done: @escaping @Sendable () -> Void) {
+        state.withLock { $0.isClosed = true }
+        let isFirst = thread.submit {
+            self.connection.emptyLog()
+            done()
+        }
+        thread.stop()
+        if !isFirst { done() }
     }
 
     private func drain() {

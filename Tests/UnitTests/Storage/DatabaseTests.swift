@@ -117,6 +117,20 @@ struct DatabaseTests {
         #expect(try again.first(People.count) == 1)
     }
 
+    /// What an operator copies of a node that is stopped is one file.
+    @Test func `a closed database is whole in its one file`() async throws {
+        let database = try Database.test(folder)
+        for number in 0..<50 { try await database.add("\(number)") }
+        #expect(try database.first(People.count) == 50)
+        await database.close()
+        let log = folder.path + "/test.sqlite-wal"
+        var status = stat()
+        #expect(unsafe stat(log, &status) != 0 || status.st_size == 0, "\(status.st_size) bytes")
+        unsafe unlink(log)
+        unsafe unlink(folder.path + "/test.sqlite-shm")
+        #expect(try Database.test(folder).first(People.count) == 50)
+    }
+
     @Test func `closing under writers answers each of them, and keeps what it said was kept`()
         async throws
     {
