@@ -30,8 +30,10 @@ enum DataFolder {
     static func database(_ settings: EtaSettings, _ ambient: Ambient) throws -> Database {
         let path = databasePath(settings)
         do {
-            return try Database.open(
+            let database = try Database.open(
                 path: path, migrations: EtaMigration.self, ambient: ambient)
+            ambient.log.notice("database open", .text("file", path))
+            return database
         } catch {
             if case .newer(let found, let known) = error {
                 throw Fault(
