@@ -338,9 +338,11 @@ class SuiteTests(unittest.TestCase):
                 "✘ Test `another rule` recorded an issue at X.swift:3:5: Expectation failed\n"
                 "✘ Test `another rule` failed after 0.001 seconds with 1 issue.\n"
                 "➜ Test `needs a namespace` skipped: \"no root\"\n"
-                "✘ Test run with 3 tests in 2 suites failed after 0.002 seconds with 1 issue.\n")
+                "➜ Test `needs a port` was cancelled after 0.002 seconds: \"port 3032 is taken\"\n"
+                "✘ Test run with 4 tests in 2 suites failed after 0.002 seconds with 1 issue.\n")
         self.assertEqual(suites.read_swift_testing(text),
-                         (1, ["`another rule`"], [("`needs a namespace`", "no root")], True))
+                         (1, ["`another rule`"],
+                          [("`needs a namespace`", "no root"), ("`needs a port`", "port 3032 is taken")], True))
 
     def test_a_run_that_crashed_has_not_ended(self):
         self.assertFalse(suites.read_swift_testing("◇ Test run started.\nFatal error\n")[3])

@@ -84,7 +84,9 @@ def command_part(name: str, command: list, environment: dict | None = None):
     return act
 
 
-SKIPPED = re.compile(r"Test (?P<name>.+?) skipped(?:: \"?(?P<why>.*?)\"?)?\.?$")
+# A test that finds out only when it runs that this machine cannot show what it is for is cancelled.
+SKIPPED = re.compile(
+    r"Test (?P<name>.+?) (?:skipped|was cancelled after [\d.]+ seconds)(?:: \"?(?P<why>.*?)\"?)?\.?$")
 FAILED = re.compile(r"Test (?P<name>.+?) failed after ")
 SUMMARY = re.compile(r"Test run with (?P<count>\d+) tests?(?: in \d+ suites?)? (?:passed|failed)")
 
