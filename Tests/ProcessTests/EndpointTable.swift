@@ -57,12 +57,6 @@ extension EndpointFacts {
 
     /// An id in the right form that nobody has.
     static func unknown(_ kind: String) -> String {
-        if kind == "server" { return "203.0.113.9:4443" }
-        let hex = Hex.encode(SystemRandom().bytes(16))
-        func part(_ from: Int, _ to: Int) -> Substring {
-            hex[hex.index(hex.startIndex, offsetBy: from)..<hex.index(hex.startIndex, offsetBy: to)]
-        }
-        return
-            "\(kind)_\(part(0, 8))-\(part(8, 12))-7\(part(13, 16))-8\(part(17, 20))-\(part(20, 32))"
+        kind == "server" ? "203.0.113.9:4443" : FakePeer.id(kind)
     }
 }

@@ -21,7 +21,7 @@ public final class FakePeer: Responder {
         var port: UInt16 = 0
         var document: [UInt8]?
         var replies: [String: Reply] = [:]
-        var asked: [String] = []
+        var heads: [RequestHead] = []
     }
 
     private init() { key = Ed25519PrivateKey.generate() }
@@ -41,8 +41,14 @@ public final class FakePeer: Responder {
 
     /// `127.0.0.1:port`.
     public var address: String { "127.0.0.1:\(state.withLock(\.port))" }
-    /// Method and target of all that it was asked.
-    public var asked: [String] { state.withLock(\.asked) }
+    /// The head of all that it was asked, in order.
+    public var heads: [RequestHead] { state.withLock(\.heads) }
+    /// Method and path of the same.
+    public var asked: [String] { heads.map { "\($0.method.name) \($0.pathText)" } }
+    /// How often it was asked for that method and path.
+    public func count(of methodAndPath: String) -> Int {
+        asked.count { $0 == methodAndPath }
+    }
 
     /// Says what to answer to `GET /path`, instead of 404.
     public func on(_ methodAndPath: String, _ reply: @escaping Reply) {
@@ -59,16 +65,21 @@ public final class FakePeer: Responder {
     /// Publishes that in place of its document.
     public func publish(_ document: [UInt8]?) { state.withLock { $0.document = document } }
 
-    /// A document for an address, signed by its key or by another.
+    /// A document for an address, signed by its key or by another, that names `further` gateways
+    /// beside the address itself.
     public func document(
-        of address: String? = nil, signedBy other: Ed25519PrivateKey? = nil
+        of address: String? = nil, signedBy other: Ed25519PrivateKey? = nil,
+        further: [String] = []
     ) -> [UInt8] {
         let own = Self.address(address ?? self.address)
         let now = SystemClock().timestamp()
         let gateway = Gateway(secure: false, address: own)
         return DiscoveryDocument.write(
             NodeIdentity(
-                address: own, secure: false, gateway: gateway, gateways: [gateway], version: "1",
+                address: own, secure: false, gateway: gateway,
+                gateways: [gateway]
+                    + further.map { Gateway(secure: false, address: Self.address($0)) },
+                version: "1",
                 keys: [
                     NodeIdentity.Key(
                         pair: other ?? key, createdAt: now - .seconds(60),
@@ -82,11 +93,10 @@ public final class FakePeer: Responder {
     }
 
     private func answer(to request: Request) async -> Response {
-        let method = String(decoding: request.head.methodBytes, as: UTF8.self)
-        let path = String(decoding: request.head.path, as: UTF8.self)
+        let path = request.head.pathText
         let reply = state.withLock { state in
-            state.asked.append("\(method) \(path)")
-            return state.replies["\(method) \(path)"]
+            state.heads.append(request.head)
+            return state.replies["\(request.head.method.name) \(path)"]
         }
         if let reply { return await reply(request) }
         if path == DiscoveryDocument.path {
@@ -131,9 +141,9 @@ public final class FakePeer: Responder {
         return JSONCoder.value(proof)
     }
 
-    /// A server token of that node, by a challenge.
-    public func token(at node: TestNode) async throws -> String {
-        let challenge = try await challenge(at: node)
+    /// A server token of that node, by a challenge, for `claim` or for itself.
+    public func token(at node: TestNode, claiming claim: String? = nil) async throws -> String {
+        let challenge = try await challenge(at: node, claiming: claim)
         let proved = try await node.client.call(
             ChallengeAPI.prove, "\(challenge.id)", body: try proof(challenge, for: node.address))
         return proved.token.text
@@ -201,4 +211,11 @@ public final class FakePeer: Responder {
             method, target, bytes: body == nil ? .none : .bytes(bytes),
             fields: fields + flaw.further)
     }
+}
+
+extension RequestHead {
+    /// The path as it came.
+    public var pathText: String { String(decoding: path, as: UTF8.self) }
+    /// The query as it came; nil without one.
+    public var queryText: String? { query.map { String(decoding: $0, as: UTF8.self) } }
 }
