@@ -43,8 +43,13 @@ public final class TestFolder: Sendable {
         try FileManager.default.createDirectory(
             atPath: URL(fileURLWithPath: file).deletingLastPathComponent().path,
             withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: URL(fileURLWithPath: file))
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        // There at once with all that it is: somebody may be waiting for it.
+        let beginning = "\(file).new"
+        try Data(text.utf8).write(to: URL(fileURLWithPath: beginning))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: beginning)
+        guard unsafe rename(beginning, file) == 0 else {
+            throw NeverCame("\(file): error \(errno)")
+        }
         return file
     }
 
@@ -58,6 +63,39 @@ public final class TestFolder: Sendable {
                 atPath: "\(root)/\(name)", isDirectory: &isFolder)
             return !isFolder.boolValue
         }.sorted()
+    }
+
+    /// Permissions of a file or folder, such as `0o600`; nil when it is not there.
+    public static func mode(of path: String) -> Int? {
+        let facts = try? FileManager.default.attributesOfItem(atPath: path)
+        return (facts?[.posixPermissions] as? NSNumber)?.intValue
+    }
+
+    /// Puts `bytes` in a file in place of those at `offset`.
+    public static func overwrite(_ path: String, at offset: UInt64, with bytes: [UInt8]) throws {
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        try file.seek(toOffset: offset)
+        try file.write(contentsOf: Data(bytes))
+        try file.close()
+    }
+
+    /// Puts the content of one file in place of another's.
+    public static func copy(_ path: String, over other: String) throws {
+        try Data(contentsOf: URL(fileURLWithPath: path)).write(to: URL(fileURLWithPath: other))
+    }
+
+    /// What a small file says, without the end of its last line; nothing when it is not there.
+    public static func text(of path: String) -> String {
+        guard let file = FileHandle(forReadingAtPath: path),
+            let bytes = try? file.readToEnd()
+        else { return "" }
+        return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .newlines)
+    }
+
+    /// How long a file is; nil when it is not there.
+    public static func size(of path: String) -> Int? {
+        let facts = try? FileManager.default.attributesOfItem(atPath: path)
+        return (facts?[.size] as? NSNumber)?.intValue
     }
 
     private static func removeAll() {
@@ -81,7 +119,8 @@ public enum FreePort {
     }
 
     // SAFETY: the address lives on the stack for as long as the call.
-    private static func isFree(_ port: UInt16) -> Bool {
+    /// Whether nobody listens at a port of this machine.
+    public static func isFree(_ port: UInt16) -> Bool {
         let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         precondition(number >= 0, "no socket: \(number)")
         defer { close(number) }

@@ -136,6 +136,24 @@ public final class TestProcess: Sendable {
         }
     }
 
+    /// Waits until its log has `text` in it.
+    public func says(_ text: String, within deadline: Duration = .seconds(10)) async throws {
+        try await Eventually.holds("\(name) to say \(text)", within: deadline) { status in
+            status.text = lastWords
+            return log.contains(text)
+        }
+    }
+
+    /// How many files it may have open: what counts, and what it could be raised to.
+    public var openFiles: (soft: Int, hard: Int)? {
+        for line in Self.read("/proc/\(id)/limits").split(separator: "\n")
+        where line.hasPrefix("Max open files") {
+            let words = line.split(separator: " ").compactMap { Int($0) }
+            return words.count == 2 ? (words[0], words[1]) : nil
+        }
+        return nil
+    }
+
     /// Its anonymous resident memory in bytes.
     public var residentBytes: Int {
         for line in Self.read("/proc/\(id)/status").split(separator: "\n")
