@@ -50,6 +50,41 @@ import Testing
         #expect(grown < 64 << 20, "\(grown >> 20) MiB more")
     }
 
+    /// As constant for who reads as for who sends, and whoever stops reading takes nothing.
+    @Test func `a quarter of a gibibyte is fetched with less than 64 MiB more memory`()
+        async throws
+    {
+        var shape = NodeShape()
+        shape.ins = 0
+        let node = try await TestNode.start(shape)
+        let (user, path) = try await asset(node)
+        let size = Int64(256) << 20
+        let sent = try await user.client.send(
+            .post, path + "/file", bytes: .stream(MadeUpBody(size), length: size), fields: binary)
+        #expect(sent.status == 200, "\(sent)")
+        let (eta, reil) = (node.process("eta"), node.process("reil"))
+        let before = eta.residentBytes + reil.residentBytes
+        let request = node.client.request(.get, path + "/file")
+        let loop = TestLoops.group.loops[0]
+        var idle: [ClientResponse] = []
+        for _ in 0..<8 { idle.append(try await node.client.http.send(request, on: loop)) }
+        let response = try await node.client.http.send(request, on: loop)
+        #expect(response.status == .ok && response.bodyLength == size)
+        var hash = SHA256.Incremental()
+        var (received, peak) = (Int64(0), 0)
+        let body = response.body
+        while let piece = try await body.next() {
+            hash.update(piece)
+            let isNextMebibyte = received >> 20 != (received + Int64(piece.count)) >> 20
+            received += Int64(piece.count)
+            if isNextMebibyte { peak = max(peak, eta.residentBytes + reil.residentBytes) }
+        }
+        let digest = hash.finish()
+        #expect(received == size && digest == MadeUpBody.digest(size))
+        #expect(idle.allSatisfy { $0.status == .ok })
+        #expect(peak - before < 64 << 20, "\((peak - before) >> 20) MiB more")
+    }
+
     @Test func `ranges, tags and digests are those of the file`() async throws {
         let node = try await Shared.plain.get()
         let (user, path) = try await asset(node)
