@@ -16,6 +16,8 @@ final class LinkDialer: Component {
     private let loop: EventLoop
     private let client: HTTPClient
     private let ambient: Ambient
+    /// The Reil that the settings name.
+    private let configured: Set<Target>
     private let state = Lock(State())
 
     /// A Reil, as it is dialled.
@@ -26,7 +28,9 @@ final class LinkDialer: Component {
 
     private struct State {
         var links: [Target: Link] = [:]
-        /// Told by a Reil, and not dialled yet.
+        /// What the settings name, and what a Reil told last: who is in neither is given up.
+        var wanted: Set<Target> = []
+        /// Told, and not dialled yet.
         var learnt: Set<Target> = []
         var kept: Set<Target> = []
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -44,9 +48,10 @@ final class LinkDialer: Component {
         self.loop = loop
         self.client = client
         self.ambient = ambient
+        configured = Set(settings.reil.map { Target(reil: $0, secure: settings.secure) })
         state.withLock { state in
-            state.learnt = Set(
-                settings.reil.map { Target(reil: $0, secure: settings.secure) })
+            state.learnt = configured
+            state.wanted = configured
         }
     }
 
@@ -98,7 +103,7 @@ final class LinkDialer: Component {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// Holds a link to one Reil as long as the process lives.
+    /// Holds a link to one Reil as long as it is wanted.
     private func keep(_ target: Target) async {
         var delay = Duration.milliseconds(20)
         while !state.withLock({ $0.isStopping }) {
@@ -108,6 +113,12 @@ final class LinkDialer: Component {
                 if link.isReplaced { await otherLinksEnd() }
                 continue
             }
+            let isWanted = state.withLock { state in
+                if state.wanted.contains(target) { return true }
+                state.kept.remove(target)
+                return false
+            }
+            if !isWanted { return }
             await dial(target)
             if state.withLock({ $0.links[target] == nil }) {
                 await pause(delay)
@@ -170,7 +181,8 @@ final class LinkDialer: Component {
                 .map { Target(reil: $0, secure: link.secure) }
         }
         let waiting = state.withLock { state in
-            state.learnt.formUnion(targets.filter { !state.kept.contains($0) })
+            state.wanted = configured.union(targets)
+            state.learnt = state.wanted.subtracting(state.kept)
             defer { state.waiting = [] }
             return state.waiting
         }

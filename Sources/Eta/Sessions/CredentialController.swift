@@ -85,15 +85,13 @@ struct CredentialController: Sendable {
         guard let session = try SessionStore.find(claims.session, reader),
             session.user == claims.user, session.expiresAt > now,
             claims.generation <= session.generation,
-            try !SessionStore.isReplaced(claims.generation, of: session.id, reader),
-            let user = try UserStore.find(session.user, reader)
+            try !SessionStore.isReplaced(claims.generation, of: session.id, reader)
         else { throw APIError(.userNotLogged) }
-        let tags = try UserStore.tags(user.id, reader)
+        let tags = try UserStore.tags(session.user, reader)
         if tags.contains(.disabled) { throw APIError(.userSuspended) }
         let answer = Resolved(
-            caller: .user(UserCaller(id: user.id, session: session.id, tags: tags)),
-            expiresAt: claims.expiresAt, generation: UInt64(claims.generation),
-            displayname: user.displayname)
+            caller: .user(UserCaller(id: session.user, session: session.id, tags: tags)),
+            expiresAt: claims.expiresAt, generation: UInt64(claims.generation))
         let isFirstUse = claims.generation == session.generation && session.previous != nil
         return (answer, isFirstUse || now - session.usedAt >= Self.useGrain)
     }
@@ -113,7 +111,7 @@ struct CredentialController: Sendable {
         }
         return Resolved(
             caller: .visitor(VisitorCaller(user: grant.user, integrity: grant.id)),
-            expiresAt: grant.expiresAt, displayname: grant.profile.displayname)
+            expiresAt: grant.expiresAt)
     }
 
     private func resolve(_ token: ServerToken, _ now: Timestamp) throws(APIError) -> Resolved {

@@ -99,7 +99,7 @@ public final class Authenticator: GateCheck {
         }
         guard CredentialForm.detect(token.span) == form else { throw APIError(.userNotLogged) }
         let query = RegistryAPI.CredentialQuery(
-            form: form.word, token: String(decoding: token, as: UTF8.self))
+            token: String(decoding: token, as: UTF8.self))
         do throws(APIError) {
             return try await eta.call(RegistryAPI.resolve, query, on: loop)
         } catch {
@@ -107,19 +107,6 @@ public final class Authenticator: GateCheck {
                 cache.keepUnknown(digest, now: ambient.clock.now())
             }
             throw error
-        }
-    }
-}
-
-extension CredentialForm {
-    /// The word for Eta.
-    var word: String {
-        switch self {
-        case .access: "access"
-        case .server: "server"
-        case .integrity: "integrity"
-        case .ins: "ins"
-        case .service: "service"
         }
     }
 }

@@ -100,14 +100,11 @@ public enum RegistryAPI {
 
     /// A credential that Reil does not know yet.
     public struct CredentialQuery: Codable, Sendable {
-        /// `access`, `server`, `integrity` or `ins`.
-        public let form: String
         /// The token itself.
         public let token: String
 
         /// A question.
-        public init(form: String, token: String) {
-            self.form = form
+        public init(token: String) {
             self.token = token
         }
     }
@@ -119,20 +116,16 @@ public enum RegistryAPI {
         public let expiresAt: Timestamp
         /// The generation of an access token.
         public let generation: UInt64?
-        /// The name that others see, of people.
-        public let displayname: DisplayName?
         /// The id of an Ins credential.
         public let ins: String?
 
         /// An answer.
         public init(
-            caller: Caller, expiresAt: Timestamp, generation: UInt64? = nil,
-            displayname: DisplayName? = nil, ins: String? = nil
+            caller: Caller, expiresAt: Timestamp, generation: UInt64? = nil, ins: String? = nil
         ) {
             self.caller = caller
             self.expiresAt = expiresAt
             self.generation = generation
-            self.displayname = displayname
             self.ins = ins
         }
     }

@@ -14,16 +14,6 @@ public enum PlayerRole: String, Sendable, Codable, CaseIterable {
     case bot
     /// Everybody else.
     case normal
-
-    /// How high it stands when it moderates: only downwards; the master by itself has no power.
-    public var rank: Int {
-        switch self {
-        case .admin: 3
-        case .owner: 2
-        case .moderator: 1
-        case .master, .bot, .normal: 0
-        }
-    }
 }
 
 /// A user's presence in one instance through one socket.

@@ -100,8 +100,6 @@ public struct Status: Sendable, Hashable {
 
     /// 1xx: another head follows.
     public var isInformational: Bool { code < 200 }
-    /// 2xx.
-    public var isSuccess: Bool { code / 100 == 2 }
 
     /// The phrase for people behind the number; empty where there is none to know.
     public var reason: StaticString {
@@ -192,8 +190,6 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let accessControlAllowOrigin = FieldName(known: "Access-Control-Allow-Origin")
     /// Access-Control-Expose-Headers
     public static let accessControlExposeHeaders = FieldName(known: "Access-Control-Expose-Headers")
-    /// Access-Control-Max-Age
-    public static let accessControlMaxAge = FieldName(known: "Access-Control-Max-Age")
     /// Allow
     public static let allow = FieldName(known: "Allow")
     /// Authorization
@@ -246,8 +242,6 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let ifNoneMatch = FieldName(known: "If-None-Match")
     /// If-Range
     public static let ifRange = FieldName(known: "If-Range")
-    /// Last-Modified
-    public static let lastModified = FieldName(known: "Last-Modified")
     /// Location
     public static let location = FieldName(known: "Location")
     /// Origin

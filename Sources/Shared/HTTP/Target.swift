@@ -140,18 +140,3 @@ public struct Query: Sendable, Equatable {
     /// The value of the first pair of that name.
     public subscript(_ name: String) -> String? { pairs.first { $0.name == name }?.value }
 }
-
-extension RequestHead {
-    /// The decoded query; empty without one, nil when it is malformed.
-    public func decodedQuery() -> Query? { Query(query ?? []) }
-
-    /// The path's segments, decoded one by one, so that an escaped slash is none: `/a/b%2Fc` has
-    /// `a` and `b/c`. The root has none; a slash at the end leaves an empty one.
-    public func pathSegments() -> [String] {
-        path.dropFirst().isEmpty
-            ? []
-            : path.dropFirst().split(
-                separator: UInt8(ascii: "/"), omittingEmptySubsequences: false
-            ).map { Percent.decode($0) ?? "" }
-    }
-}

@@ -17,8 +17,6 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// Somebody else listens at this address.
     public var isAddressInUse: Bool { code == EADDRINUSE }
-    /// The process or the machine has no descriptor left.
-    public var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
 
     // SAFETY: `strerror` returns a text that stays, at worst overwritten by another message.
     /// The call and the system's words for the error.
@@ -203,9 +201,5 @@ public enum System {
 
     static func unwatch(_ epoll: Int32, _ descriptor: Int32) {
         _ = reileta_epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0, 0)
-    }
-
-    static func rewatch(_ epoll: Int32, _ descriptor: Int32, events: UInt32, data: UInt64) {
-        _ = reileta_epoll_control(epoll, EPOLL_CTL_MOD, descriptor, events, data)
     }
 }

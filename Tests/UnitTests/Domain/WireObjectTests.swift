@@ -214,13 +214,6 @@ struct WireObjectTests {
                 "id", "title", "capacity", "owner", "server", "created_at", "updated_at",
             ])
     }
-
-    @Test func `roles moderate downwards only`() {
-        #expect(PlayerRole.admin.rank > PlayerRole.owner.rank)
-        #expect(PlayerRole.owner.rank > PlayerRole.moderator.rank)
-        #expect(PlayerRole.moderator.rank > PlayerRole.master.rank)
-        #expect(PlayerRole.master.rank == PlayerRole.normal.rank)
-    }
 }
 
 // Who calls is a value that one process of a node can tell another, and all rights come from it.
