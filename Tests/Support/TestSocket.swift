@@ -32,11 +32,12 @@ public final class TestSocket: MessageReceiver {
 
     /// Dials `/api/ws` of the client's gateway with the client's credential.
     public static func open(
-        _ client: TypedClient, target: String = "/api/ws", subprotocols: [String] = ["avr.1"]
+        _ client: TypedClient, target: String = "/api/ws", subprotocols: [String] = ["avr.1"],
+        fields: [(String, String)] = []
     ) async throws(ClientError) -> TestSocket {
         let socket = TestSocket()
         _ = try await WebSocketClient.connect(
-            client.request(.get, target), subprotocols: subprotocols,
+            client.request(.get, target, fields: fields), subprotocols: subprotocols,
             limits: WebSocketLimits(message: 4 << 20), client: client.http,
             on: TestLoops.group.next()
         ) { sink in
@@ -47,8 +48,11 @@ public final class TestSocket: MessageReceiver {
     }
 
     /// Sends text as it is.
-    public func send(text: String) {
-        onLoop { $0.send(text: Array(text.utf8)) }
+    public func send(text: String) { send(text: Array(text.utf8)) }
+
+    /// Sends bytes as text, whether they are any or not.
+    public func send(text: [UInt8]) {
+        onLoop { $0.send(text: text) }
     }
 
     /// Sends bytes.
@@ -95,6 +99,14 @@ public final class TestSocket: MessageReceiver {
         return data
     }
 
+    /// Sends a command that must be refused and returns the error's number; nil where it was not.
+    public func refusal(
+        _ command: String, _ data: JSONValue = [:], subgroup: String? = nil
+    ) async throws -> Int? {
+        let answer = try await exchange(command, data, subgroup: subgroup)
+        return SocketRefusal(command: command, answer: answer).code
+    }
+
     /// The next event of that name for which `matches`, behind those that were returned before;
     /// others stay for who asks for them.
     @discardableResult
@@ -118,6 +130,9 @@ public final class TestSocket: MessageReceiver {
 
     /// Events that came and nobody asked for yet.
     public var waiting: [JSONValue] { state.withLock(\.events) }
+
+    /// Forgets the events that came so far.
+    public func forget() { state.withLock { $0.events = [] } }
 
     /// The close code, once it is closed.
     public var closeCode: CloseCode? { state.withLock(\.code) }
