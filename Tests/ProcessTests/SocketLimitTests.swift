@@ -156,6 +156,21 @@ import Testing
         #expect(login.status == 403 && login.code == 58, "\(login)")
     }
 
+    @Test func `a user who is no more is no more logged in`() async throws {
+        let node = try await Shared.plain.get()
+        let (user, other) = (try await node.user(), try await node.user())
+        let room = try await other.instance()
+        let (near, gone) = (try await other.socket("update-user"), try await user.socket())
+        try await near.join(room)
+        let player = try await gone.join(room)
+        try await user.client.data(
+            .delete, "/api/users/@me", ["password": .string(user.password)])
+        // Nobody has suspended them: their credential is dead.
+        try await turnedOut(gone, .unauthenticated)
+        let left = try await near.event("instance-left")
+        #expect(left["data"]?["player"] == .string(player), "\(left)")
+    }
+
     // MARK: How many, and from where
 
     @Test func `a user has sixteen sockets, however they log in`() async throws {

@@ -200,7 +200,7 @@ struct UserController: Sendable {
             let worlds = try WorldStore.all(of: user.id, transaction.reader)
                 .map { $0.world([], node) }
             let files = try AssetStore.files(of: user.id, transaction.reader)
-            try ending.endAll(of: user.id, as: .user(user.id), transaction)
+            try ending.endAll(of: user.id, transaction)
             try instances.removeAll(of: person, at: context.now, transaction)
             guard try !UserStore.isOnlyAdministrator(user.id, transaction.reader) else {
                 throw APIError(.userDontHavePermission, context: "the last administrator")

@@ -125,7 +125,7 @@ public enum Revocation: Codable, Sendable {
     case generation(SessionID, UInt64)
     /// What is remembered of a user's rights; sockets stay.
     case rights(of: UserID)
-    /// A user altogether: deleted or disabled. Sockets close 4403.
+    /// A user altogether, who is disabled. Sockets close 4403.
     case user(UserID)
     /// A visitor's token.
     case integrity(IntegrityID)
