@@ -122,6 +122,32 @@ import Testing
         #expect(try await isAlive(member))
     }
 
+    @Test(arguments: [false, true])
+    func `a visitor's socket ends when the grant is taken back, or the login behind it`(
+        isLogout: Bool
+    ) async throws {
+        let (home, host) = (try await Shared.other.get(), try await Shared.plain.get())
+        let user = try await home.user()
+        let (ended, kept) = (try await user.again(), try await home.user())
+        let grant = try await ended.integrity(at: host)
+        let token = try #require(grant.token)
+        let socket = try await TestSocket.open(host.client.with(token: token.text))
+        let other = try await TestSocket.open(try await kept.visiting(host))
+        try await socket.event("authenticated")
+        if isLogout {
+            // At home, which tells the other node.
+            try await ended.client.data(.delete, "/api/auth/logout")
+        } else {
+            try await host.client.with(token: token.text)
+                .data(.delete, "/api/integrity/\(grant.id)")
+        }
+        try await turnedOut(socket, .unauthenticated)
+        let again = try await TestSocket.open(host.client)
+        #expect(
+            try await again.refusal("authenticate", ["integrity": .string(token.text)]) == 35)
+        #expect(try await isAlive(other))
+    }
+
     @Test func `sockets end with the session that they were opened by`() async throws {
         let node = try await Shared.plain.get()
         let first = try await node.user()
