@@ -226,6 +226,52 @@ class PreparationTests(unittest.TestCase):
             with self.assertRaisesRegex(Fault, "(?s)neither root nor sudo.*apt-get install -y .*wrk"):
                 prepare.install(["wrk"])
 
+    def test_a_package_that_cannot_be_installed_is_told_with_the_reason_and_what_to_type(self):
+        answers = {"update": (0, "Err:1 http://deb.debian.org bookworm InRelease\nReading package lists...\n"
+                                 "W: Failed to fetch http://deb.debian.org: no route to host\n"),
+                   "install": (100, "Reading package lists...\nE: Unable to locate package wrk\n")}
+        ran = []
+
+        def run(command, **_):
+            ran.append(command)
+            return subprocess.CompletedProcess(command, *answers[command[command.index("apt-get") + 1]])
+
+        for user, become in ((0, []), (1000, ["sudo", "-n"])):
+            ran.clear()
+            with mock.patch.dict(prepare.PACKAGES, {"wrk": lambda: None, "openssl": lambda: True}), \
+                    mock.patch("os.geteuid", return_value=user), mock.patch("subprocess.run", run), \
+                    mock.patch("shutil.which", lambda name: f"/usr/bin/{name}"), \
+                    mock.patch("sys.stdin.isatty", return_value=False), \
+                    contextlib.redirect_stdout(io.StringIO()):
+                with self.assertRaises(Fault) as fault:
+                    prepare.install(["wrk", "openssl"])
+            self.assertEqual(str(fault.exception),
+                             "wrk (Debian package) could not be installed; apt-get said:\n"
+                             "    E: Unable to locate package wrk\n"
+                             "    Err:1 http://deb.debian.org bookworm InRelease\n"
+                             "    W: Failed to fetch http://deb.debian.org: no route to host\n"
+                             f"put that right and try again, or type{' as root' if user else ''}:\n"
+                             "    apt-get update && apt-get install -y --no-install-recommends wrk")
+            self.assertEqual([command[len(become) + 1] for command in ran], ["install", "update", "install"])
+            self.assertTrue(all(command[:len(become)] == become for command in ran))
+
+    def test_a_package_that_a_fresh_list_has_is_installed(self):
+        there = []
+
+        def run(command, **_):
+            if "update" in command:
+                there.append("a list")
+            elif there:
+                there.append("wrk")
+            return subprocess.CompletedProcess(command, 0 if there else 100, "")
+
+        with mock.patch.dict(prepare.PACKAGES, {"wrk": lambda: "wrk" in there}), \
+                mock.patch("os.geteuid", return_value=0), mock.patch("subprocess.run", run), \
+                mock.patch("shutil.which", lambda name: f"/usr/bin/{name}"), \
+                contextlib.redirect_stdout(io.StringIO()):
+            prepare.install(["wrk"])
+        self.assertEqual(there, ["a list", "wrk"])
+
     def test_swift_that_is_missing_or_old_is_told_with_where_to_get_it(self):
         with mock.patch("shutil.which", return_value=None):
             with self.assertRaisesRegex(Fault, "Swift is missing.*swift.org"):

@@ -63,19 +63,25 @@ def install(packages=TO_BUILD) -> None:
                     + " ".join(command))
     say("installing " + " ".join(missing))
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    log = ""
+    said: list[str] = []
     # A list of packages may be there and fresh enough: it is fetched only when the first try fails.
     for step in (command, ["apt-get", "update"], command):
         done = subprocess.run(become + step, env=environment, text=True, stdin=None,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        log = done.stdout
+        said += done.stdout.strip().splitlines()
         if done.returncode == 0 and step is command:
             break
     left = [name for name in missing if not PACKAGES[name]()]
     if left:
-        raise Fault("could not install " + " ".join(left) + "; apt-get said:\n"
-                    + "\n".join("    " + line for line in log.strip().splitlines()[-6:])
-                    + "\ntype:\n    sudo apt-get update && sudo " + " ".join(command))
+        # The cause may be told by any of the steps: a list that could not be fetched makes a package unknown later.
+        told = [line for line in said if line.startswith(("E: ", "W: ", "Err:", "sudo: "))] or said[-6:]
+        by_hand = command[:-len(missing)] + left
+        raise Fault(" ".join(left) + " (Debian " + ("package" if len(left) == 1 else "packages")
+                    + ") could not be installed; apt-get said:\n"
+                    + "\n".join("    " + line for line in list(dict.fromkeys(told))[:8])
+                    + "\nput that right and try again, or type"
+                    + (":\n    " if os.geteuid() == 0 else " as root:\n    ")
+                    + "apt-get update && " + " ".join(by_hand))
 
 
 def check_swift() -> str:
