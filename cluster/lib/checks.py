@@ -394,6 +394,57 @@ class SuiteTests(unittest.TestCase):
         self.assertFalse(suites.read_swift_testing("◇ Test run started.\nFatal error\n")[3])
 
 
+# Stands for `cluster/run`: one process of its own, which it may leave behind; Ctrl-C alone ends it well.
+RUN = r"""#!{python}
+import json, os, signal, subprocess, sys
+data = sys.argv[sys.argv.index("--data") + 1]
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", data])
+def end(*_):
+    if "leave" not in sys.argv: child.kill(); child.wait()
+    os._exit(0)
+signal.signal(signal.SIGINT, end)
+os.mkdir(data)
+with open(os.path.join(data, "part"), "w") as out:
+    json.dump(dict(pid=os.getpid(), port=1, secure=False, processes=dict(child=child.pid)), out)
+os.rename(os.path.join(data, "part"), os.path.join(data, "cluster.json"))
+while True: signal.pause()
+"""
+
+
+class OwnClusterTests(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        program = Path(folder.name, "cluster", "run")
+        program.parent.mkdir()
+        program.write_text(RUN.format(python=sys.executable))
+        program.chmod(0o755)
+        patch = mock.patch.object(suites, "ROOT", Path(folder.name))
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_ends_as_by_a_person_and_leaves_nothing(self):
+        with suites.OwnCluster() as own:
+            self.assertIn(own.state["processes"]["child"], own.processes())
+        self.assertEqual((own.run.returncode, own.left, own.processes()), (0, [], []))
+        self.assertFalse(own.folder.exists())
+
+    def test_a_process_that_is_left_is_told_and_ended(self):
+        with self.assertRaisesRegex(Unexpected, "left the processes"):
+            with suites.OwnCluster("leave") as own:
+                child = own.state["processes"]["child"]
+        self.assertEqual(own.left, [child])
+        deadline = time.monotonic() + 5
+        while own.processes() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual(own.processes(), [])
+
+    def test_an_earlier_failure_is_what_is_told(self):
+        with self.assertRaisesRegex(Unexpected, "the demo failed"):
+            with suites.OwnCluster("leave"):
+                raise Unexpected("the demo failed")
+
+
 class BenchTests(unittest.TestCase):
     def test_the_page_keeps_rows_that_were_not_measured_again(self):
         with tempfile.TemporaryDirectory() as folder, \

@@ -152,15 +152,16 @@ class OwnCluster:
         self.options = options
 
     def __enter__(self) -> "OwnCluster":
-        self.run = subprocess.Popen(
-            [str(ROOT / "cluster" / "run"), "--data", str(self.folder / "data"), "--port", str(self.port),
-             *self.options], stdin=subprocess.DEVNULL, stdout=open(self.log, "w"), stderr=subprocess.STDOUT)
+        with open(self.log, "w") as log:
+            self.run = subprocess.Popen(
+                [str(ROOT / "cluster" / "run"), "--data", str(self.folder / "data"), "--port", str(self.port),
+                 *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 120
         state_file = topology.state_file(self.folder / "data")
         while not state_file.exists():
             if self.run.poll() is not None or time.monotonic() > deadline:
                 text = self.log.read_text()
-                self.__exit__()
+                self.end()
                 raise Unexpected("the cluster did not come up:\n" + tail(text))
             time.sleep(0.05)
         return self
@@ -186,21 +187,40 @@ class OwnCluster:
     def said(self, text: str) -> int:
         return self.log.read_text().count(text)
 
-    def __exit__(self, *_) -> None:
-        pids = []
-        try:
-            pids = list(self.state["processes"].values())
-        except (Fault, OSError):
-            pass
-        self.run.terminate()
+    def processes(self) -> list:
+        """All that run now on this cluster's folder, whoever started them."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.fsencode(self.folder) in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                pass
+        return found
+
+    def end(self) -> None:
+        """Ctrl-C, as a person ends it; `left` are the processes that are there afterwards, none of them for long."""
+        self.run.send_signal(signal.SIGINT)
         try:
             self.run.wait(40)
         except subprocess.TimeoutExpired:
             self.run.kill()
             self.run.wait()
-        self.left = [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+        self.left = self.processes()
+        for pid in self.left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         self.kept = self.log.read_text()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __exit__(self, kind, *_) -> None:
+        self.end()
+        # What went wrong before is the better news.
+        if kind is None and (self.run.returncode != 0 or self.left):
+            raise Unexpected(f"cluster/run ended with {self.run.returncode} and left the processes {self.left}\n"
+                             + tail(self.kept, 12))
 
 
 def main_job(name: str, times: int, kills: bool, *options: str):
@@ -227,9 +247,6 @@ def main_job(name: str, times: int, kills: bool, *options: str):
                     except Unexpected as problem:
                         raise Unexpected(f"after {process} was killed and started again: {problem}") from None
                     done += 1
-            if own.run.returncode != 0 or own.left:
-                raise Unexpected(f"cluster/run ended with {own.run.returncode} and left the processes {own.left}\n"
-                                 + tail(own.kept, 12))
         except (Unexpected, Fault, OSError) as problem:
             tally.passed += done
             tally.failed += 1
