@@ -460,6 +460,18 @@ class BenchTests(unittest.TestCase):
             self.assertEqual((known["P11 memory"][4], known["P11 memory"][6]), ("120 MB", "no"))
             self.assertEqual(bench.recorded_commands(), {"P1": "wrk one", "P2": "wrk two", "P11": "eta"})
 
+    def test_the_page_says_why_a_goal_is_missed_and_only_then(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                mock.patch.object(bench, "PAGE", Path(folder, "benchmarks.md")), \
+                mock.patch.object(bench, "machine", lambda: "a machine"):
+            told = lambda: [line for line in bench.PAGE.read_text().splitlines() if line.startswith("- ")]
+            row = lambda name, value: bench.Row(name, "a GET", value, "", 1.0, is_ratio=True)
+            bench.write_page([row("P1", 1.2), row("P2", 0.9), row("P15", 3)], {}, 5, 4)
+            self.assertEqual(told(), [f"- P1: {bench.WHY['P1']}.", "- P15: not looked into yet."])
+            bench.write_page([row("P1", 0.9), row("P15", 1)], {}, 5, 4)
+            self.assertEqual(told(), [])
+            self.assertNotIn("Why a goal", bench.PAGE.read_text())
+
     def test_nginx_answers_the_very_bytes(self):
         text = bench.literal({"Content-Type": "application/json", "X-A": "it's"}, b'{"a":"\\\\"}')
         self.assertIn("add_header X-A 'it\\\\'s';".replace("\\\\", "\\"), text)
