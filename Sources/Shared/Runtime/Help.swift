@@ -62,24 +62,38 @@ public enum Help {
     }
 
     /// The table of docs/operate/configuration.md for the settings of some programs; one that
-    /// several have is listed once.
+    /// several declare alike is one row, one that they declare differently a row for each.
     public static func markdown(_ programs: [Program]) -> String {
         var text =
             "| setting | of | type | default | what it does |\n| --- | --- | --- | --- | --- |\n"
         var told: Set<String> = []
-        for setting in programs.flatMap(\.settings) where told.insert(setting.key).inserted {
-            let users = programs.filter { program in
-                program.settings.contains { $0.key == setting.key }
+        for key in programs.flatMap(\.settings).map(\.key) where told.insert(key).inserted {
+            var rows: [(cells: [String], programs: [String])] = []
+            for program in programs {
+                for setting in program.settings where setting.key == key {
+                    let cells = cells(setting)
+                    if let known = rows.firstIndex(where: { $0.cells == cells }) {
+                        rows[known].programs.append(program.name)
+                    } else {
+                        rows.append((cells, [program.name]))
+                    }
+                }
             }
-            let of =
-                users.count == programs.count ? "all" : users.map(\.name).joined(separator: ", ")
-            let standard = setting.standardHelp.isEmpty ? "–" : "`\(setting.standardHelp)`"
-            let unit = setting.unit.map { ", \($0)" } ?? ""
-            let help = "\(setting.help); accepts \(setting.accepted)"
-            let cells = ["`\(setting.key)`", of, setting.kindName + unit, standard, help]
-            text += cells.map { "| " + $0.replacing("|", with: "\\|") + " " }.joined() + "|\n"
+            for (cells, names) in rows {
+                let of = names.count == programs.count ? "all" : names.joined(separator: ", ")
+                text +=
+                    (["`\(key)`", of] + cells)
+                    .map { "| " + $0.replacing("|", with: "\\|") + " " }.joined() + "|\n"
+            }
         }
         return text
+    }
+
+    /// Type, default and help, as the page has them.
+    private static func cells(_ setting: any AnySetting) -> [String] {
+        let standard = setting.standardHelp.isEmpty ? "–" : "`\(setting.standardHelp)`"
+        let unit = setting.unit.map { ", \($0)" } ?? ""
+        return [setting.kindName + unit, standard, "\(setting.help); accepts \(setting.accepted)"]
     }
 
     private static func sentence(_ setting: any AnySetting) -> String {

@@ -108,18 +108,23 @@ struct CommandLineReaderTests {
         #expect(text.contains(#""eta.data": "x""#) && text.contains(#""loops": 0"#))
     }
 
-    @Test func `the table of the documentation lists each setting once`() {
+    @Test func `the table of the documentation has a row for each declaration that differs`() {
         let other = Program(
             name: "reil", summary: "",
             settings: [
-                Setting("reil.x", .int(0...5), default: "1", unit: "a|b", help: "How many")
+                Setting("reil.x", .int(0...5), default: "1", unit: "a|b", help: "How many"),
+                Setting("eta.data", .optional(.path), default: "", help: "Eta's folder"),
             ]
         ) { _ in Serving([], address: { "" }) }
         let lines = Help.markdown([program, other]).split(separator: "\n")
         #expect(
             lines.contains(
                 "| `eta.data` | eta | path | `data` | The folder of all state; accepts a path |"))
-        #expect(lines.filter { $0.hasPrefix("| `loops` | all |") }.count == 1)
+        #expect(
+            lines.contains(
+                "| `eta.data` | reil | path | – | Eta's folder; accepts a path, or nothing |"))
+        #expect(lines.filter { $0.hasPrefix("| `loops` |") }.count == 1)
+        #expect(lines.contains { $0.hasPrefix("| `loops` | all |") })
         #expect(lines.contains { $0.hasPrefix("| `reil.x` | reil | number, a\\|b | `1` |") })
     }
 }
