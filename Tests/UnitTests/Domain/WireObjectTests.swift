@@ -88,9 +88,6 @@ struct WireObjectTests {
         try Self.check(Self.user, keys: Self.userKeys)
         try Self.check(Self.me, keys: Self.userKeys + " email status following home")
         try Self.check(
-            UserFriend(user: Self.user, followingAt: Self.time, status: .away),
-            keys: Self.userKeys + " isFriend following_at status")
-        try Self.check(
             Self.asset,
             keys: "id version engine platform url hash size empty created_at updated_at")
         try Self.check(
