@@ -94,7 +94,7 @@ public enum InstanceAPI {
         servedBy: .eta, invalid: .instanceInvalidInput,
         errors: [
             .worldNotFound, .instanceAlreadyExists, .noInstanceServer, .tagNotFound,
-            .serverNotFound, .serviceDisabled,
+            .userCannotFetch, .serviceDisabled,
         ],
         rate: .create, created: true, "makes an instance of a world")
     /// An instance.

@@ -58,7 +58,8 @@ public enum IntegrityAPI {
     public static let request = Endpoint<ListPath, Wish, Integrity>(
         .post, access: .user, servedBy: .reil, invalid: .integrityInvalidInput,
         errors: [
-            .userCannotFetch, .serverNotFound, .noResponseFromServer, .badDataFromServer,
+            .userCannotFetch, .serverNotFound, .noResponseFromServer, .noDataFromServer,
+            .badDataFromServer, .badRedirectionFromServer, .badStructureFromServer,
             .addressRefused, .serverDenied,
         ],
         rate: .meeting, holdsToken: true, "a token for oneself on another node")
