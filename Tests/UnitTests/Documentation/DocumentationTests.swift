@@ -1,4 +1,5 @@
 import API
+import Base
 import Runtime
 import Support
 import Testing
@@ -16,6 +17,35 @@ struct DocumentationTests {
 
     @Test func `the page of errors is made from the error table`() throws {
         try GoldenFile.expect(Documentation.errors, at: "docs/client/errors.md")
+    }
+
+    @Test func `the OpenAPI document is what the surface was reviewed as`() throws {
+        let document = OpenAPI.document(of: AllEndpoints.all, server: "https://vr.example.org")
+        try GoldenFile.expect(Self.lines(document) + "\n", at: "docs/client/openapi.json")
+    }
+
+    /// JSON for people who compare: what fits stands on one line, all else has a line per member.
+    private static func lines(_ value: JSONValue, indent: String = "", taken: Int = 0) -> String {
+        func onOneLine(_ value: JSONValue) -> String {
+            var out = ByteWriter()
+            out.append(json: value)
+            return String(decoding: out.array(), as: UTF8.self)
+        }
+        let short = onOneLine(value)
+        if indent.count + taken + short.count < 100 { return short }
+        let deeper = indent + " "
+        switch value {
+        case .object(let object):
+            let members = object.members.map { member in
+                let key = onOneLine(.string(member.key)) + ": "
+                return deeper + key + lines(member.value, indent: deeper, taken: key.count)
+            }
+            return "{\n" + members.joined(separator: ",\n") + "\n" + indent + "}"
+        case .array(let items):
+            let parts = items.map { deeper + lines($0, indent: deeper) }
+            return "[\n" + parts.joined(separator: ",\n") + "\n" + indent + "]"
+        case _: return short
+        }
     }
 
     @Test func `the page of settings is made from their declarations`() throws {
