@@ -5,7 +5,7 @@ import HTTP
 import Support
 import Testing
 
-/// Nothing that another node says is believed of anybody but itself, docs/federation §5; each lie
+/// Nothing that another node says is believed of anybody but itself, docs/federation §6; each lie
 /// has the code that docs/client/errors.md gives it, and none gets through to the client.
 @Suite struct AbroadLiesTests {
     /// What a peer is asked for, what it answers, and what the reader is told.

@@ -6,7 +6,7 @@ import Support
 import Testing
 
 /// How another node is found, which of its gateways is asked, and when it is left alone,
-/// docs/federation §2, §3 and §5.
+/// docs/federation §2, §3 and §6.
 @Suite struct AbroadNodeTests {
     private func read(_ address: String) async throws -> Answer {
         let place = try await AbroadTests.Place()

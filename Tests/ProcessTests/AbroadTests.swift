@@ -5,7 +5,7 @@ import HTTP
 import Support
 import Testing
 
-/// Reading from other nodes, docs/federation §5: who may, what is asked of them, and how often.
+/// Reading from other nodes, docs/federation §6: who may, what is asked of them, and how often.
 @Suite struct AbroadTests {
     /// Somebody of the shared node, and a peer of their own to read from.
     struct Place: Sendable {

@@ -1,7 +1,7 @@
 import Base
 import HTTP
 
-/// The query fields that carry credentials, docs/client §2; never logged, never repeated, never
+/// The query fields that carry credentials, docs/client; never logged, never repeated, never
 /// passed on.
 public enum CredentialField {
     /// Their names.

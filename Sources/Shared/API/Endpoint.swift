@@ -10,7 +10,7 @@ public enum ServedBy: Sendable {
     case eta
 }
 
-/// How an endpoint's calls are counted, docs/client/http.md §6.
+/// How an endpoint's calls are counted, docs/client/README.md.
 public enum RateClass: String, Sendable, CaseIterable {
     case register, challenge, upload, create, meeting, ordinary
 }

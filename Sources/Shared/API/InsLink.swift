@@ -36,7 +36,7 @@ public enum InsStatement: Codable, Sendable {
     case refused(instance: InstanceID, epoch: Int64, player: PlayerID?)
 }
 
-/// The late-join snapshot, docs/client/socket.md §2 `instance-join`.
+/// The late-join snapshot, docs/client/socket.md `instance-join`.
 public struct RoomSnapshot: Codable, Sendable {
     /// The instance.
     public let instance: InstanceID

@@ -225,7 +225,7 @@ public struct SeatReport: Codable, Sendable {
     }
 }
 
-/// Why a player left, docs/client/socket.md §3.
+/// Why a player left, docs/client/socket.md.
 public enum LeaveType: Int, Codable, Sendable, CaseIterable {
     case kicked = 0
     case banned = 2

@@ -39,7 +39,7 @@ public struct RequestContext: Sendable {
         }
     }
 
-    /// Refuses an update when `If-Match` names another state than `current`, docs/client/http.md §1.
+    /// Refuses an update when `If-Match` names another state than `current`, docs/client/README.md.
     ///
     /// - Throws: 53 when the object has changed since.
     public func requireMatch(_ current: some Encodable) throws(APIError) {

@@ -1,7 +1,7 @@
 import Base
 import Domain
 
-/// What a client may ask by socket, docs/client/socket.md §2. What is not built yet answers 28.
+/// What a client may ask by socket, docs/client/socket.md. What is not built yet answers 28.
 public enum SocketCommand: String, Sendable, CaseIterable {
     case ping
     case authenticate

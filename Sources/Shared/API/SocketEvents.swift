@@ -1,7 +1,7 @@
 import Base
 import Domain
 
-/// What a client may hear unasked, docs/client/socket.md §3. A group covers all events under it.
+/// What a client may hear unasked, docs/client/socket.md. A group covers all events under it.
 public enum SocketEvent: String, Codable, Sendable, CaseIterable {
     case all
     case ping

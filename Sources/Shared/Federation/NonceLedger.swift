@@ -1,7 +1,7 @@
 import Base
 
 /// In which window a signed request counts, and how long its nonce has to be remembered,
-/// docs/federation §4. The memory itself is Eta's, so that it outlives restarts and is one for all
+/// docs/federation §5. The memory itself is Eta's, so that it outlives restarts and is one for all
 /// gateways of the node.
 public enum NonceLedger {
     /// How far the clocks of two nodes may be apart.

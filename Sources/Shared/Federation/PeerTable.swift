@@ -38,7 +38,7 @@ public struct Peer: Sendable {
 }
 
 /// What is known of other nodes: documents and how long they stay fresh, failures and how long a
-/// node is left alone after them, docs/federation §2 and §5. Pure.
+/// node is left alone after them, docs/federation §2 and §8. Pure.
 public struct PeerTable: Sendable {
     /// What there is to do about a node.
     enum Finding {

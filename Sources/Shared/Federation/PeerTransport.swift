@@ -80,7 +80,7 @@ public enum PeerFailure: Error, Sendable, Equatable {
     }
 }
 
-/// The way to other nodes, with the limits and deadlines of docs/federation §5: the real one goes
+/// The way to other nodes, with limits and deadlines (docs/federation §6): the real one goes
 /// over HTTPS, a simulated one over nothing.
 public protocol PeerTransport: Sendable {
     /// Sends a request and waits for all of the answer. Redirects of HTTP are not followed.

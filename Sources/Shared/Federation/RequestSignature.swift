@@ -3,7 +3,7 @@ import Crypto
 import Domain
 import HTTP
 
-/// Signatures of requests between nodes: RFC 9421 in the one profile of docs/federation §4, and
+/// Signatures of requests between nodes: RFC 9421 in the one profile of docs/federation §5, and
 /// nothing else of it.
 public enum RequestSignature {
     /// The label that we give it; any other is read as well.

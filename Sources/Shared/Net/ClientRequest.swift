@@ -80,7 +80,7 @@ public enum ClientBody: Sendable {
     }
 }
 
-/// How long the parts of an exchange may take, docs/federation §5.
+/// How long the parts of an exchange may take.
 public struct Deadlines: Sendable, Hashable {
     /// Name, connection and TLS handshake together.
     public var connect: Duration

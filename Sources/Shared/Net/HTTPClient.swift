@@ -15,7 +15,7 @@ public struct ClientLimits: Sendable {
     /// Whether each loop has connections of its own, and the caps hold for each: no request then
     /// leaves its loop. Otherwise a server's connections are all of one loop, and the cap is exact.
     public var perLoop = true
-    /// What a response may ask: heads of 32 KiB (docs/federation §5).
+    /// What a response may ask: heads of 32 KiB.
     public var http: HTTPLimits
 
     /// The limits above.

@@ -1,6 +1,6 @@
 import Base
 
-/// Where connections may go that others made us open (docs/federation §5). Asked for the address
+/// Where connections may go that others made us open (docs/federation §6). Asked for the address
 /// that a name resolved to, and again for the one that was really connected to.
 public struct OutboundGuard: Sendable, Hashable {
     private let allowed: [NetworkRange]

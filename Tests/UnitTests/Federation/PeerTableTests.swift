@@ -4,7 +4,7 @@ import Testing
 
 @testable import Federation
 
-/// How long documents stay fresh, and how long a node is left alone: docs/federation §2 and §5.
+/// How long documents stay fresh, and how long a node is left alone: docs/federation §2 and §8.
 struct PeerTableTests {
     private let address = SignedDraft.address("b.example")
     private let start = Instant(nanoseconds: 1_000_000_000_000)

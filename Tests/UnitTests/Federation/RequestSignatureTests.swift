@@ -6,7 +6,7 @@ import HTTP
 import Support
 import Testing
 
-/// What proves a request of another node, docs/federation §4: the one profile, and no deviation.
+/// What proves a request of another node, docs/federation §5: the one profile, and no deviation.
 struct RequestSignatureTests {
     static func verdict(_ text: String, now: Timestamp = SignedDraft.now) -> Bool {
         let transcript = ServerTranscript()

@@ -269,7 +269,7 @@ struct HTTPClientTests {
     }
 }
 
-/// Where others may send us: docs/federation §5, address by address.
+/// Where others may send us: docs/federation §6, address by address.
 struct OutboundGuardTests {
     @Test(arguments: [
         ("93.184.216.34:443", true), ("93.184.216.34:8080", true), ("93.184.216.34:22", false),
