@@ -160,6 +160,108 @@ enum Tidy {
         return found
     }
 
+    // MARK: What pages name
+
+    /// What a page of the documentation names and is not there: the files and the headings that it
+    /// links to, paths in back-quotes that begin at one of the project's folders, and Swift files,
+    /// which may be told by the end of their path. What stands in a block of code is an example.
+    static func missingTargets(
+        in page: Source, files: [String], exists: (String) -> Bool,
+        anchors: (String) -> Set<String>
+    ) -> [Finding] {
+        var found: [Finding] = []
+        let folder = page.path.split(separator: "/").dropLast().map(String.init)
+        let links = #"\]\(\s*<?([^)>\s]+)"#
+        let paths = #"`(?:\./)?((?:Sources|Tests|cluster|docs)/[^`\s]*|[^`\s]+\.swift(?=`))"#
+        for (line, text) in proseParts(of: page.lines) {
+            func miss(_ name: String, _ remedy: String) {
+                found.append(
+                    Finding(path: page.path, line: line, rule: name, remedy: remedy))
+            }
+            for link in matches(of: links, in: text) where !link.contains("://") {
+                let parts = link.split(
+                    separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+                let target = parts[0].isEmpty ? page.path : resolve(String(parts[0]), from: folder)
+                guard let target, exists(target) else {
+                    miss(link, "link to a file of the project")
+                    continue
+                }
+                if parts.count > 1, !anchors(target).contains(String(parts[1])) {
+                    miss(link, "link to a heading of \(target)")
+                }
+            }
+            for path in matches(of: paths, in: text) {
+                // A name to fill in, `docs/design/decisions/NNNN-title.md`, or a choice of several.
+                if path.contains(where: { "<>*{…".contains($0) }) { continue }
+                if exists(path) || files.contains(where: { "/\($0)".hasSuffix("/\(path)") }) {
+                    continue
+                }
+                miss(path, "name a file of the project")
+            }
+        }
+        return found
+    }
+
+    /// The headings of a page as a link names them: `## How it goes` is `how-it-goes`.
+    static func anchors(of lines: [Substring]) -> Set<String> {
+        Set(
+            proseLines(of: lines).compactMap { line in
+                guard line.text.hasPrefix("#") else { return nil }
+                let title = line.text.drop { $0 == "#" }.drop { $0 == " " }.lowercased()
+                return String(
+                    title.compactMap { character -> Character? in
+                        if character == " " { return "-" }
+                        let isKept = character.isLetter || character.isNumber || character == "-"
+                        return isKept || character == "_" ? character : nil
+                    })
+            })
+    }
+
+    /// The lines outside of blocks of code, with their numbers.
+    private static func proseLines(of lines: [Substring]) -> [(number: Int, text: String)] {
+        var isInBlock = false
+        var kept: [(Int, String)] = []
+        for (index, line) in lines.enumerated() {
+            if line.hasPrefix("```") { isInBlock.toggle() }
+            if !isInBlock, !line.hasPrefix("    ") { kept.append((index + 1, String(line))) }
+        }
+        return kept
+    }
+
+    /// Those lines in paragraphs, for a link may break in two.
+    private static func proseParts(of lines: [Substring]) -> [(number: Int, text: String)] {
+        var parts: [(number: Int, text: String)] = []
+        var last = 0
+        for (number, text) in proseLines(of: lines) {
+            if number == last + 1, !text.isEmpty, !parts.isEmpty, !text.hasPrefix("|") {
+                parts[parts.count - 1].text += "\n" + text
+            } else {
+                parts.append((number, text))
+            }
+            last = number
+        }
+        return parts
+    }
+
+    private static func matches(of pattern: String, in text: String) -> [String] {
+        guard let expression = try? NSRegularExpression(pattern: pattern) else { return [] }
+        return expression.matches(in: text, range: NSRange(text.startIndex..., in: text))
+            .compactMap { Range($0.range(at: 1), in: text).map { String(text[$0]) } }
+    }
+
+    /// A relative path from a folder; nil where it leaves the project.
+    private static func resolve(_ path: String, from folder: [String]) -> String? {
+        var parts = folder
+        for part in path.split(separator: "/") where part != "." {
+            if part != ".." {
+                parts.append(String(part))
+            } else if parts.popLast() == nil {
+                return nil
+            }
+        }
+        return parts.joined(separator: "/")
+    }
+
     // MARK: Reading
 
     /// Lines without comments and without what stands in quotes.
@@ -199,15 +301,22 @@ enum Tidy {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// All Swift files below a folder of the project.
-    static func sources(below folder: String) throws -> [Source] {
-        let names = try FileManager.default.subpathsOfDirectory(
-            atPath: root.appendingPathComponent(folder).path)
-        return try names.filter { $0.hasSuffix(".swift") }.sorted().map { name in
-            let path = "\(folder)/\(name)"
-            let text = try String(
-                contentsOf: root.appendingPathComponent(path), encoding: .utf8)
-            return Source(path: path, text: text)
-        }
+    /// The paths of all Swift files below a folder of the project, or of those that end otherwise.
+    static func paths(below folder: String, ending: String = ".swift") throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(
+            atPath: root.appendingPathComponent(folder).path
+        ).filter { $0.hasSuffix(ending) }.sorted().map { "\(folder)/\($0)" }
+    }
+
+    /// Those files.
+    static func sources(below folder: String, ending: String = ".swift") throws -> [Source] {
+        try paths(below: folder, ending: ending).map(source)
+    }
+
+    /// One file of the project.
+    static func source(_ path: String) throws -> Source {
+        Source(
+            path: path,
+            text: try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8))
     }
 }

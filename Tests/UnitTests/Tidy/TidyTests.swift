@@ -31,6 +31,20 @@ struct TidyTests {
         #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
     }
 
+    @Test func `every file that a page of the documentation names exists`() throws {
+        let pages =
+            try Tidy.sources(below: "docs", ending: ".md") + [
+                Tidy.source("README.md"), Tidy.source("CHANGELOG.md"),
+            ]
+        let files = try ["Sources", "Tests", "cluster"].flatMap { try Tidy.paths(below: $0) }
+        let found = pages.flatMap { page in
+            Tidy.missingTargets(in: page, files: files, exists: exists) { path in
+                (try? Tidy.source(path)).map { Tidy.anchors(of: $0.lines) } ?? []
+            }
+        }
+        #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
+    }
+
     /// Taste, not law: it is said and never fails.
     @Test func `sizes are told`() throws {
         let sources = try Tidy.sources(below: "Sources")
@@ -77,5 +91,33 @@ struct TidyTests {
             path: "Sources/Eta/A.swift", text: "/// docs/nowhere.md and docs/federation §4")
         let found = Tidy.missingPages(in: source) { $0 == "docs/federation" }
         #expect(found.map(\.rule) == ["docs/nowhere.md"])
+    }
+
+    @Test func `what a page names and is not there is found`() {
+        let page = Tidy.Source(
+            path: "docs/operate/A.md",
+            text: """
+                # How it *goes*, in 2 steps
+                [here](#how-it-goes-in-2-steps), [there](../client/B.md#what) and [a long
+                one](C.md), [out](https://example.org/x.md), [not here](#when) and [too
+                far](../../../D.md); `cluster/run`, `Sources/Eta/E.swift`, `cluster/run demo`,
+                `docs/<page>.md`, `Eta/F.swift`, `J.swift`, `./cluster/no --help`, `K/J.swift`.
+
+                | [a](C.md) | `Tests/G.swift` |
+
+                    [no link](H.md)
+                ```
+                `Sources/I.swift`
+                ```
+                """)
+        let found = Tidy.missingTargets(
+            in: page, files: ["Sources/Eta/J.swift"],
+            exists: { ["docs/operate/A.md", "docs/client/B.md", "cluster/run"].contains($0) },
+            anchors: { $0 == page.path ? Tidy.anchors(of: page.lines) : [] })
+        #expect(
+            found.map(\.rule) == [
+                "../client/B.md#what", "C.md", "#when", "../../../D.md", "Sources/Eta/E.swift",
+                "Eta/F.swift", "cluster/no", "K/J.swift", "C.md", "Tests/G.swift",
+            ])
     }
 }
