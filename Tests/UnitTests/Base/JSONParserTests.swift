@@ -18,6 +18,18 @@ struct JSONParserTests {
         failure(Array(text.utf8), depth: depth)
     }
 
+    /// In milliseconds where the time grows with the length; with its square it would be minutes.
+    @Test(.timeLimit(.minutes(1))) func `a string of nothing but escapes is read in linear time`()
+        throws
+    {
+        let count = 4 << 20
+        var json = [UInt8(ascii: "\"")]
+        for _ in 0..<count { json += [UInt8(ascii: "\\"), UInt8(ascii: "n")] }
+        json.append(UInt8(ascii: "\""))
+        let text = try JSONParser.parse(json).stringValue
+        #expect(text?.utf8.count == count)
+    }
+
     @Test func `every kind of value is read`() throws {
         let text =
             #" { "a" : [ null , true,false ] , "b" : { } , "c" : "é\n\u0041\ud834\udd1e\/" } "#

@@ -147,14 +147,16 @@ private struct JSONCursor {
     private mutating func string(_ span: Span<UInt8>) throws(JSONError) -> String {
         offset += 1
         var start = offset
-        var unescaped: [UInt8]?
+        // The one array that is appended to: a second reference would have it copied at each escape.
+        var all: [UInt8] = []
+        var isEscaped = false
         while true {
             guard offset < span.count else { throw fault(.unexpectedEnd) }
             switch span[offset] {
             case UInt8(ascii: "\""):
                 let end = offset
                 offset += 1
-                guard var all = unescaped else { return try text(span, start, end) }
+                guard isEscaped else { return try text(span, start, end) }
                 append(span, start, end, to: &all)
                 // What was unescaped is sound, so that any fault is in what stood there plainly;
                 // where in it, nobody needs to know.
@@ -163,10 +165,9 @@ private struct JSONCursor {
                 }
                 return text
             case UInt8(ascii: "\\"):
-                var all = unescaped ?? []
+                isEscaped = true
                 append(span, start, offset, to: &all)
                 try escape(span, into: &all)
-                unescaped = all
                 start = offset
             case 0..<0x20: throw fault(.controlCharacter)
             default: offset += 1
