@@ -159,6 +159,26 @@ import Testing
         #expect(broken.status == 400 && broken.code == 56, "\(broken)")
     }
 
+    @Test func `a body that comes behind its answer, and an upgrade to nothing, harm nobody`()
+        async throws
+    {
+        let node = try await Shared.plain.get()
+        let client = try await RawConnection(node.client.address)
+        for _ in 0..<5 {
+            await client.send(
+                "GET /api/users/nobody HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+            let answer = await client.receive(until: "}}")
+            #expect(answer?.hasPrefix("HTTP/1.1 404") == true, "\(answer ?? "nothing")")
+            await client.send("hello")
+        }
+        await client.send(
+            "GET /api/users/nobody HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                + "Upgrade: x\r\n\r\n")
+        let last = await client.receive(until: "}}")
+        #expect(last?.contains(" 404 ") == true, "\(last ?? "nothing")")
+        #expect(node.process("reil").isRunning && node.process("eta").isRunning)
+    }
+
     /// A raw request as `text`, and the first line of what comes back.
     private func raw(_ node: TestNode, _ text: String) async throws -> String? {
         let connection = try await RawConnection(node.client.address)

@@ -143,7 +143,13 @@ import Testing
             #expect(!answer.text.contains(user.token), "\(target): \(answer)")
         }
         _ = try await node.client.send(.delete, "/api/time?authuser=\(user.token)")
+        // A DELETE may bring its body in the query.
+        let wrong = try await user.client.send(
+            .delete, "/api/users/@me?a=1&pass%77ord=wr0ng-\(user.name)&b=2")
+        #expect(wrong.code == 23, "\(wrong)")
+        #expect(wrong.json?["request"] == "/api/users/@me?a=1&b=2", "\(wrong)")
         try await user.client.data(.get, "/api/users/@me")
+        #expect(!node.logs.contains("wr0ng-\(user.name)"))
         #expect(!node.logs.contains(user.token))
         #expect(!node.logs.contains(user.password))
     }

@@ -138,9 +138,10 @@ final class EtaLink: Component {
         do throws(ClientError) {
             var response = try await Relay.forward(
                 passage.request, to: upstream, target: passage.relayedTarget, fields: fields,
+                upgrades: false,
                 // A large file is made durable before it is answered.
                 deadlines: Deadlines(firstByte: .seconds(60), whole: nil), client: client)
-            response.accessTarget = passage.cleanTarget
+            response.accessTarget = passage.shownTarget
             return response
         } catch {
             throw Self.unavailable(error)
@@ -159,7 +160,7 @@ final class EtaLink: Component {
         ) { result in
             switch result {
             case .success(var response):
-                response.accessTarget = passage.cleanTarget
+                response.accessTarget = passage.shownTarget
                 give(.success(response))
             case .failure(let error): give(.failure(Self.unavailable(error)))
             }

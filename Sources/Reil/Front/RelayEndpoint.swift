@@ -9,8 +9,7 @@ struct RelayEndpoint: BoundEndpoint {
 
     /// A request without a body needs nobody to feed it.
     func following(_ exchange: Exchange) -> AnswerStart<Result<Response, APIError>>? {
-        let head = exchange.passage.request.head
-        guard head.bodyLength == 0, !head.asksUpgrade else { return nil }
+        guard exchange.passage.request.head.bodyLength == 0 else { return nil }
         return { give in eta.relay(exchange, give: give) }
     }
 

@@ -40,6 +40,19 @@ public enum CredentialField {
         return Found(first: first, cleanTarget: target)
     }
 
+    /// Fields of a query that are secrets and no credentials: a DELETE may bring its body there.
+    private static let secrets: Set<String> = ["password", "current", "new", "refresh"]
+
+    /// Path and query without secrets; nil where there are none.
+    public static func withoutSecrets(_ target: ArraySlice<UInt8>) -> [UInt8]? {
+        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return nil }
+        let pairs = target[(mark + 1)...].split(separator: UInt8(ascii: "&"))
+        let shown = pairs.filter { pair in name(of: pair).map { !secrets.contains($0) } ?? true }
+        if shown.count == pairs.count { return nil }
+        let query = shown.joined(separator: [UInt8(ascii: "&")])
+        return Array(target[..<mark]) + (shown.isEmpty ? [] : [UInt8(ascii: "?")] + Array(query))
+    }
+
     private static func isCredential(_ pair: ArraySlice<UInt8>) -> Bool {
         name(of: pair).map(names.contains) ?? false
     }

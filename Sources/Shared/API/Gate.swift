@@ -18,6 +18,12 @@ public struct Passage: Sendable {
     public var isDeprecated = false
     /// Path and query without credentials, where the query held one.
     public var cleanTarget: [UInt8]?
+    /// Path and query as they are logged and repeated; nil where they are that as they came.
+    public var shownTarget: [UInt8]? {
+        guard request.head.method == .delete else { return cleanTarget }
+        let target = cleanTarget.map { $0[...] } ?? request.head.targetBytes
+        return CredentialField.withoutSecrets(target) ?? cleanTarget
+    }
     /// Where its answer is counted.
     let figures: RouteMetrics?
     /// How many checks of the gate it has passed.

@@ -214,7 +214,7 @@ public struct Router: Sendable, Responder {
     ) -> Response {
         var response = response
         response.route = passage.figures
-        if let target = passage.cleanTarget, response.accessTarget == nil {
+        if response.accessTarget == nil, let target = passage.shownTarget {
             response.accessTarget = target
         }
         if passage.isDeprecated { response.fields.append(.deprecation, "true") }
@@ -223,7 +223,7 @@ public struct Router: Sendable, Responder {
 
     private func failure(_ error: APIError, _ passage: Passage) -> Response {
         complete(
-            Answers.failure(error, of: passage.request, ambient, target: passage.cleanTarget),
+            Answers.failure(error, of: passage.request, ambient, target: passage.shownTarget),
             passage)
     }
 
@@ -449,7 +449,7 @@ public enum Answers {
         _ write: (inout ByteWriter) -> Void
     ) -> Response {
         let request = exchange.passage.request
-        let target = exchange.passage.cleanTarget.map { $0[...] } ?? request.head.targetBytes
+        let target = exchange.passage.shownTarget.map { $0[...] } ?? request.head.targetBytes
         var out = ByteWriter(capacity: 512)
         Envelope.open(
             request: target, time: exchange.ambient.clock.timestamp(), into: &out)

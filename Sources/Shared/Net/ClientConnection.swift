@@ -167,6 +167,8 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
             if case .failed = wire.transport.flush() { return fail(.closed) }
             guard wire.transport.isReady else { return }
         }
+        // Behind its handshake a server may have sent what nobody asked for.
+        guard wire.machine.isIdle else { return fail(.malformed) }
         connectDeadline = nil
         phase = .idle
         answerPlace.wake()
@@ -193,7 +195,8 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
                 break reading
             case .failed:
                 isPumping = false
-                return lost()
+                lost()
+                return giveDue()
             }
         }
         isPumping = false
@@ -285,6 +288,8 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
     /// The exchange is over; the connection may serve another.
     private func finished(reusable: Bool) {
         let wasBusy = phase == .busy
+        // One that was opened for an upgrade is nobody's where there was none.
+        let reusable = reusable && pool != nil
         firstByteDeadline = nil
         wholeDeadline = nil
         sender?.cancel()
@@ -437,6 +442,7 @@ extension ClientConnection {
         isAnswerReady = false
         firstByte = request.deadlines.firstByte
         wholeDeadline = request.deadlines.whole.map { began + $0 }
+        guard wire.machine.isIdle else { return fail(.closed) }
         let now = loop.now()
         do throws(SerializerError) {
             try wire.write { machine, output throws(SerializerError) in

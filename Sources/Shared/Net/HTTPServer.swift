@@ -232,7 +232,8 @@ final class ConnectionCensus: Sendable {
         connections[ObjectIdentifier(connection)] = nil
         if let successor {
             connections[ObjectIdentifier(successor)] = successor
-            if isDraining { successor.drain() }
+            // Not before it has started.
+            if isDraining { loop.execute { successor.drain() } }
             return
         }
         size.store(connections.count, ordering: .relaxed)

@@ -26,12 +26,13 @@ public enum Relay {
 
     /// The upstream's answer to `request`, to be given as one's own. Its body streams behind it.
     ///
-    /// `target` and `fields` are what the upstream sees: begin with `head.endToEndFields()`. A
-    /// request for an upgrade is passed on as one, and a 101 makes a tunnel.
+    /// `target` and `fields` are what the upstream sees: begin with `head.endToEndFields()`. With
+    /// `upgrades` a request for an upgrade is passed on as one, and a 101 makes a tunnel; without, it
+    /// is a request like any other (RFC 9110 §7.8).
     public static func forward(
         _ request: Request, to upstream: Upstream, target: [UInt8], fields: Fields,
-        deadlines: Deadlines = Deadlines(whole: nil), outbound: OutboundGuard? = nil,
-        client: HTTPClient
+        upgrades: Bool, deadlines: Deadlines = Deadlines(whole: nil),
+        outbound: OutboundGuard? = nil, client: HTTPClient
     ) async throws(ClientError) -> Response {
         let length = request.bodyLength
         var passed = ClientRequest(
@@ -39,15 +40,15 @@ public enum Relay {
             target: target, fields: fields,
             body: length == 0 ? .none : .stream(request.body, length: length),
             deadlines: deadlines, outbound: outbound)
-        if request.head.asksUpgrade, length == 0 {
+        if upgrades, request.head.asksUpgrade, length == 0 {
             return try await upgrade(&passed, request, client)
         }
         let response = try await client.send(passed, on: request.loop)
         return answer(response, to: request.head.method)
     }
 
-    /// The same for a request without a body that asks for no upgrade, on its loop and without a task:
-    /// `done` is called once, there.
+    /// The same without upgrades for a request without a body, on its loop and without a task: `done`
+    /// is called once, there.
     public static func start(
         _ request: Request, to upstream: Upstream, target: [UInt8], fields: Fields,
         deadlines: Deadlines, client: HTTPClient,

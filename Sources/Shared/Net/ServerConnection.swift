@@ -29,6 +29,9 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
     private var task: Task<Void, Never>?
     /// The answer that is found without a task.
     private var pending: (any PendingAnswer)?
+    /// Counts the requests that are answered: who still reads the body of one is told that it is
+    /// over, and does not meet who reads the next.
+    private var exchange = 0
     /// A body's bytes came while nobody waited.
     private var isBodyReady = false
     private var bodyPlace: WaitingPlace?
@@ -227,7 +230,9 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
 extension ServerConnection {
     private func begin(_ head: RequestHead) {
         let request = Request(
-            head: head, body: head.bodyLength == 0 ? EmptyBody() : RequestBody(connection: self),
+            head: head,
+            body: head.bodyLength == 0
+                ? EmptyBody() : RequestBody(connection: self, exchange: exchange),
             client: wire.transport.peer.ip.unmapped, secure: wire.transport.isSecure,
             id: shard.nextRequest(),
             received: loop.now(), loop: loop)
@@ -456,7 +461,10 @@ extension ServerConnection {
         return !isOver
     }
 
+    /// The exchange is over.
     private func record(_ response: Response, _ request: Request) {
+        exchange += 1
+        wakeBody()
         let nanoseconds = loop.refreshedNow().nanoseconds - request.received.nanoseconds
         (response.route ?? shard.figures.other).observe(response.status, nanoseconds: nanoseconds)
         if clientText.isEmpty { clientText = request.client.description }
@@ -468,9 +476,9 @@ extension ServerConnection {
                 nanoseconds: nanoseconds, client: clientText, request: request.id))
     }
 
-    /// The next bytes of the current request's body.
-    fileprivate func nextBody() async throws(BodyError) -> [UInt8]? {
-        while !isOver {
+    /// The next bytes of the body of that exchange's request.
+    fileprivate func nextBody(of exchange: Int) async throws(BodyError) -> [UInt8]? {
+        while !isOver, self.exchange == exchange {
             switch wire.machine.takeBody(now: loop.now()) {
             case .bytes(let bytes): return bytes
             case .end: return nil
@@ -480,7 +488,9 @@ extension ServerConnection {
                 // whoever called that does it.
                 isBodyReady = false
                 pump()
-                if !isBodyReady, !isOver { await place(&bodyPlace).wait() }
+                if !isBodyReady, !isOver, self.exchange == exchange {
+                    await place(&bodyPlace).wait()
+                }
             }
         }
         throw .closed
@@ -518,8 +528,9 @@ extension ServerConnection {
 /// A request's body, pulled from its connection.
 private struct RequestBody: BodySource {
     let connection: ServerConnection
+    let exchange: Int
 
-    func next() async throws(BodyError) -> [UInt8]? { try await connection.nextBody() }
+    func next() async throws(BodyError) -> [UInt8]? { try await connection.nextBody(of: exchange) }
 }
 
 extension Method {

@@ -223,7 +223,8 @@ struct RelayTests {
             do throws(ClientError) {
                 return try await Relay.forward(
                     request, to: Upstream(host: "127.0.0.1", port: port),
-                    target: Array(request.head.targetBytes), fields: fields, client: client)
+                    target: Array(request.head.targetBytes), fields: fields, upgrades: true,
+                    client: client)
             } catch {
                 return Response(status: .badGateway)
             }
@@ -261,6 +262,40 @@ struct RelayTests {
         }
         await upstream.stop()
         #expect(try await front.send(front.request("/x")).status == .badGateway)
+        await front.stop()
+    }
+
+    /// The answer to a request may come before its body, whose reader then waits for what is the
+    /// next request's.
+    @Test func `who reads the body of a request that is answered meets no other`() async throws {
+        let upstream = try TestServer { _ in .text("answered") }
+        let front = try relay(to: upstream)
+        let client = try front.connect()
+        for number in 0..<20 {
+            #expect(client.send("POST /\(number) HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"))
+            let answer = try await client.receive(until: "answered")
+            #expect(answer?.hasPrefix("HTTP/1.1 200") == true, "\(number): \(answer ?? "none")")
+            #expect(client.send("hello"))
+        }
+        #expect(client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+        #expect(try await client.receive(until: "answered") != nil)
+        await upstream.stop()
+        await front.stop()
+    }
+
+    @Test func `an upgrade that is refused leaves no connection behind`() async throws {
+        let upstream = try TestServer { _ in .text("answered") }
+        let front = try relay(to: upstream)
+        let client = try front.connect()
+        for number in 0..<20 {
+            #expect(
+                client.send(
+                    "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"))
+            let answer = try await client.receive(until: "answered")
+            #expect(answer?.hasPrefix("HTTP/1.1 200") == true, "\(number): \(answer ?? "none")")
+        }
+        try await Eventually.holds { upstream.server.connectionCount == 0 }
+        await upstream.stop()
         await front.stop()
     }
 
