@@ -23,24 +23,26 @@ import Testing
         return try await TestNode.start(shape)
     }
 
-    /// A node with a request under way at its Reil.
-    private func busy() async throws -> (TestNode, TestProcess, RawConnection) {
+    /// A node whose Reil is told to stop while a request is under way.
+    private func stopping() async throws -> (TestNode, TestProcess, RawConnection) {
         let node = try await small()
         let connection = try await RawConnection(node.client.address)
         // Behind a request whose answer shows that the gateway reads what comes here.
         await connection.send("GET /api/time HTTP/1.1\r\nHost: a\r\n\r\n" + Self.begun)
         #expect(await connection.receive(until: "\"data\"") != nil)
-        return (node, node.process("reil"), connection)
-    }
-
-    @Test func `told to stop, it finishes what was begun and takes nothing new`() async throws {
-        let (node, reil, connection) = try await busy()
+        let reil = node.process("reil")
         reil.send(SIGTERM)
         try await reil.says("stopping")
         try await Eventually.holds("a port that is given up") { _ in
             (try? await RawConnection(node.client.address)) == nil
         }
         #expect(reil.isRunning)
+        return (node, reil, connection)
+    }
+
+    @Test func `told to stop, it finishes what was begun and takes nothing new`() async throws {
+        let (node, reil, connection) = try await stopping()
+        defer { withExtendedLifetime(node) {} }
         await connection.send(Self.rest)
         let answer = await connection.receiveAll()
         #expect(answer?.hasPrefix("HTTP/1.1 4") == true, "\(answer ?? "nothing")")
@@ -49,13 +51,8 @@ import Testing
     }
 
     @Test func `told twice, it does not wait for anything`() async throws {
-        let (node, reil, connection) = try await busy()
-        reil.send(SIGTERM)
-        try await reil.says("stopping")
-        try await Eventually.holds("a port that is given up") { _ in
-            (try? await RawConnection(node.client.address)) == nil
-        }
-        #expect(reil.isRunning)
+        let (node, reil, connection) = try await stopping()
+        defer { withExtendedLifetime(node) {} }
         reil.send(SIGTERM)
         #expect(try await reil.exit(within: .seconds(3)) == .code(0), "\(reil.log)")
         #expect(reil.log.contains("stopping at once"), "\(reil.log)")

@@ -148,6 +148,10 @@ import Testing
             .delete, "/api/users/@me?a=1&pass%77ord=wr0ng-\(user.name)&b=2")
         #expect(wrong.code == 23, "\(wrong)")
         #expect(wrong.json?["request"] == "/api/users/@me?a=1&b=2", "\(wrong)")
+        // Also where nobody takes it.
+        let lost = try await user.client.send(
+            .delete, "/api/user/@me?password=wr0ng-\(user.name)")
+        #expect(lost.json?["request"] == "/api/user/@me", "\(lost)")
         try await user.client.data(.get, "/api/users/@me")
         #expect(!node.logs.contains("wr0ng-\(user.name)"))
         #expect(!node.logs.contains(user.token))

@@ -35,8 +35,6 @@ public final class Authenticator: GateCheck {
             passage.client = ForwardedClient.address(of: passage.request, trusting: proxies)
         }
         let found = CredentialFinder.find(in: passage.request.head)
-        // Before anything is refused: the refusal repeats the target.
-        passage.cleanTarget = found.cleanTarget
         passage.isDeprecated = found.isDeprecated
         guard passage.endpoint.credentials == .checked, let credential = try found.credential()
         else { return true }
@@ -115,7 +113,6 @@ public final class Authenticator: GateCheck {
 enum CredentialFinder {
     struct Found {
         fileprivate var shown: (token: ArraySlice<UInt8>, marker: Marker?)?
-        var cleanTarget: [UInt8]?
         var isDeprecated = false
 
         /// The credential, if one was shown.
@@ -139,7 +136,6 @@ enum CredentialFinder {
     static func find(in head: RequestHead) -> Found {
         var found = Found()
         let inQuery = CredentialField.find(in: head)
-        found.cleanTarget = inQuery?.cleanTarget
         if let field = head.field(.authorization) {
             found.shown = (strip(field), marker(of: head))
         } else if let (name, value) = inQuery?.first {

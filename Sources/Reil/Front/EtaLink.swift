@@ -303,7 +303,7 @@ final class EtaLink: Component {
         await connection.welcomed()
     }
 
-    fileprivate func took(_ connection: RegistryConnection, _ welcome: Welcome) {
+    func took(_ connection: RegistryConnection, _ welcome: Welcome) {
         var keys: [String: Secret] = [:]
         for (id, hex) in welcome.accessKeys {
             if let bytes = Hex.decode(hex) { keys[id] = Secret(bytes) }
@@ -318,11 +318,11 @@ final class EtaLink: Component {
         ambient.log.notice("linked to eta")
     }
 
-    fileprivate func leased(until end: Instant) {
+    func leased(until end: Instant) {
         leaseEnd.store(end.nanoseconds, ordering: .relaxed)
     }
 
-    fileprivate func received(_ push: RegistryPush) {
+    func received(_ push: RegistryPush) {
         state.withLock { state in
             switch push {
             case .changed(.server(let server)): state.welcome?.server = server
@@ -338,7 +338,7 @@ final class EtaLink: Component {
     }
 
     /// Does `body`, on the link's loop, once every loop has done all that is in its queue now.
-    fileprivate func afterAllLoops(_ body: @escaping @Sendable () -> Void) {
+    func afterAllLoops(_ body: @escaping @Sendable () -> Void) {
         let left = Lock(loops.count)
         for other in loops {
             other.execute {
@@ -351,7 +351,7 @@ final class EtaLink: Component {
         }
     }
 
-    fileprivate func lost(_ connection: RegistryConnection) {
+    func lost(_ connection: RegistryConnection) {
         let observers = state.withLock { state -> [any RegistryObserver] in
             guard state.connection === connection else { return [] }
             state.connection = nil
@@ -370,144 +370,6 @@ final class EtaLink: Component {
     }
 }
 
-/// The link's WebSocket. All of it but the two waits happens on its loop.
-private final class RegistryConnection: MessageReceiver {
-    private struct State {
-        var sink: (any WebSocketSink)?
-        var sent: [Int64: Instant] = [:]
-        var number: Int64 = 0
-        var lease = Duration.seconds(1)
-        var isWelcome = false
-        var isOver = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-        var welcomeWaiting: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let owner: EtaLink
-    private let ambient: Ambient
-    private let hello: ReilHello
-    // Touched on the loop, but for the waits; never contended.
-    private let state = Lock(State())
-
-    init(owner: EtaLink, ambient: Ambient, hello: ReilHello) {
-        self.owner = owner
-        self.ambient = ambient
-        self.hello = hello
-    }
-
-    func opened(_ sink: any WebSocketSink) {
-        state.withLock { $0.sink = sink }
-        send(.hello(hello))
-        renew()
-    }
-
-    func send(_ report: RegistryReport) {
-        state.withLock { $0.sink }?.send(text: JSONCoder.encode(report))
-    }
-
-    func close() { state.withLock { $0.sink }?.close(.goingAway, reason: "") }
-
-    /// Comes back when the welcome is there, or will never come.
-    func welcomed() async {
-        await withCheckedContinuation { continuation in
-            let isDone = state.withLock { state in
-                if state.isWelcome || state.isOver { return true }
-                state.welcomeWaiting.append(continuation)
-                return false
-            }
-            if isDone { continuation.resume() }
-        }
-    }
-
-    /// Comes back when the connection is over.
-    func ended() async {
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if state.isOver { return true }
-                state.waiting.append(continuation)
-                return false
-            }
-            if isOver { continuation.resume() }
-        }
-    }
-
-    /// Four times a second, from the first moment on.
-    private func renew() {
-        let now = ambient.clock.now()
-        let (sink, number) = state.withLock { state -> ((any WebSocketSink)?, Int64) in
-            if state.isOver { return (nil, 0) }
-            state.number += 1
-            state.sent[state.number] = now
-            return (state.sink, state.number)
-        }
-        guard let sink else { return }
-        sink.send(text: JSONCoder.encode(RegistryReport.renew(number: number)))
-        _ = sink.loop.schedule(after: .milliseconds(250)) { self.renew() }
-    }
-
-    func received(text: [UInt8]) {
-        let push: RegistryPush
-        do {
-            push = try JSONCoder.decode(RegistryPush.self, from: JSONParser.parse(text))
-        } catch {
-            ambient.log.error("eta says what cannot be read", .reason("\(error)"))
-            close()
-            return
-        }
-        switch push {
-        case .welcome(let welcome):
-            owner.took(self, welcome)
-            let waiting = state.withLock { state in
-                state.isWelcome = true
-                state.lease = .milliseconds(welcome.leaseMilliseconds)
-                defer { state.welcomeWaiting = [] }
-                return state.welcomeWaiting
-            }
-            for continuation in waiting { continuation.resume() }
-        case .leased(let number):
-            let end = state.withLock { state -> Instant? in
-                guard state.isWelcome, let sent = state.sent[number] else { return nil }
-                state.sent = state.sent.filter { $0.key > number }
-                return sent + state.lease
-            }
-            // It answers what was sent behind all pushes before it, and counts for every loop: so
-            // it counts once each of them has done what those pushes ask. A loop that is stuck
-            // lets the lease run out, and Eta need not wait for it longer.
-            if let end { owner.afterAllLoops { self.owner.leased(until: end) } }
-        case .mark(let sequence):
-            owner.afterAllLoops { self.send(.acknowledge(sequence: sequence)) }
-        case .revoke, .host, .close, .changed, .dismissed, .endAbroad, .reils, .clock:
-            owner.received(push)
-        }
-    }
-
-    func received(binary: [UInt8]) {}
-    func writable() {}
-
-    func closed(_ code: CloseCode) {
-        let waiting = state.withLock { state in
-            state.isOver = true
-            state.sink = nil
-            defer {
-                state.waiting = []
-                state.welcomeWaiting = []
-            }
-            return state.waiting + state.welcomeWaiting
-        }
-        owner.lost(self)
-        for continuation in waiting { continuation.resume() }
-    }
-}
-
-extension WebSocketLimits {
-    /// Between processes of one node: large messages, no rates.
-    static var link: WebSocketLimits {
-        var limits = WebSocketLimits()
-        limits.message = 16 << 20
-        return limits
-    }
-}
-
 extension Passage {
     /// The target as Eta is asked: without credentials.
     fileprivate var relayedTarget: [UInt8] { cleanTarget ?? Array(request.head.targetBytes) }
@@ -520,40 +382,4 @@ enum RelayedFields {
         .authorization, .avrStatement, .avrRequestID, .avrClient, .avrReilRun, .avrGateway,
         .avrAcceptFile, .xForwardedFor,
     ]
-}
-
-/// Signed statements, made once for many requests: the signature costs more than the request.
-final class StatementBook: Sendable {
-    private struct Entry {
-        var text: [UInt8]
-        var at: Timestamp
-    }
-
-    private static let limit = 20_000
-    /// Well within a statement's lifetime.
-    private static let freshness = Duration.seconds(20)
-
-    private let key: Secret
-    private let clock: any ClockSource
-    private let entries = Lock<[Caller: Entry]>([:])
-
-    init(key: Secret, clock: any ClockSource) {
-        self.key = key
-        self.clock = clock
-    }
-
-    func statement(for caller: Caller) -> [UInt8] {
-        let now = clock.timestamp()
-        if let entry = entries.withLock({ $0[caller] }), now - entry.at < Self.freshness,
-            now >= entry.at
-        {
-            return entry.text
-        }
-        let text = Array(CallerStatement(caller: caller, at: now).signed(with: key).utf8)
-        entries.withLock { entries in
-            if entries.count >= Self.limit { entries = [:] }
-            entries[caller] = Entry(text: text, at: now)
-        }
-        return text
-    }
 }

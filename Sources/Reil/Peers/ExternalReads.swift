@@ -181,7 +181,7 @@ struct AbroadEndpoint<Output: Foreign>: BoundEndpoint {
                 status: .found,
                 fields: Fields(
                     (.location, gateway.url(target).text), (.cacheControl, "private")),
-                accessTarget: exchange.passage.cleanTarget)
+                accessTarget: exchange.passage.shownTarget)
         }
         let (json, tag) = try await reads.read(
             Output.self, target, captures: place.captures, of: server)

@@ -1,63 +1,62 @@
 import Base
 import HTTP
 
-/// The query fields that carry credentials, docs/client; never logged, never repeated, never
-/// passed on.
+/// The query fields that carry secrets, docs/client. Credentials are never logged, never repeated and
+/// never passed on; what else is secret goes to whom it is meant for, and is shown nowhere.
 public enum CredentialField {
-    /// Their names.
+    /// The names of credentials.
     public static let names: Set<String> = ["authuser", "authserver", "integrityuser", "token"]
+    /// Other secrets: a DELETE may bring its body in the query.
+    private static let secrets: Set<String> = ["password", "current", "new", "refresh"]
 
     /// What a query holds of them.
     public struct Found: Sendable {
-        /// The first, decoded.
-        public let first: (name: String, value: String)?
-        /// Path and query without any.
-        public let cleanTarget: [UInt8]
+        /// The first credential, decoded.
+        public private(set) var first: (name: String, value: String)?
+        /// Path and query without credentials; nil where there were none.
+        public private(set) var cleanTarget: [UInt8]?
+        /// Path and query as they may be shown.
+        public fileprivate(set) var shownTarget: [UInt8]
+
+        fileprivate init(_ head: RequestHead, _ fields: [Field]) {
+            func target(without isLeftOut: (Field) -> Bool) -> [UInt8] {
+                var target = Array(head.path)
+                var separator = UInt8(ascii: "?")
+                for field in fields where !isLeftOut(field) {
+                    target.append(separator)
+                    target.append(contentsOf: field.pair)
+                    separator = UInt8(ascii: "&")
+                }
+                return target
+            }
+            shownTarget = target { $0.isCredential || $0.isSecret }
+            guard fields.contains(where: \.isCredential) else { return }
+            cleanTarget = target(without: \.isCredential)
+            for field in fields where first == nil && field.isCredential {
+                let value = field.pair.drop { $0 != UInt8(ascii: "=") }.dropFirst()
+                if let text = Percent.decode(value, plusIsSpace: true) {
+                    first = (field.name, text)
+                }
+            }
+        }
+    }
+
+    fileprivate struct Field {
+        let pair: ArraySlice<UInt8>
+        /// Decoded; empty where that is not possible.
+        let name: String
+        var isCredential: Bool { names.contains(name) }
+        var isSecret: Bool { secrets.contains(name) }
     }
 
     /// Looks through the query of a request; nil when it holds none.
     public static func find(in head: RequestHead) -> Found? {
-        guard let query = head.query, query.count >= 6 else { return nil }
-        let pairs = query.split(separator: UInt8(ascii: "&"))
-        guard pairs.contains(where: isCredential) else { return nil }
-        var first: (String, String)?
-        var target = Array(head.path)
-        var separator = UInt8(ascii: "?")
-        for pair in pairs {
-            guard isCredential(pair) else {
-                target.append(separator)
-                target.append(contentsOf: pair)
-                separator = UInt8(ascii: "&")
-                continue
-            }
-            let value = pair.drop { $0 != UInt8(ascii: "=") }.dropFirst()
-            if first == nil, let name = name(of: pair),
-                let text = Percent.decode(value, plusIsSpace: true)
-            {
-                first = (name, text)
-            }
+        guard let query = head.query, query.count >= 4 else { return nil }
+        let fields = query.split(separator: UInt8(ascii: "&")).map { pair in
+            let name = pair.prefix { $0 != UInt8(ascii: "=") }
+            return Field(pair: pair, name: Percent.decode(name, plusIsSpace: true) ?? "")
         }
-        return Found(first: first, cleanTarget: target)
-    }
-
-    /// Fields of a query that are secrets and no credentials: a DELETE may bring its body there.
-    private static let secrets: Set<String> = ["password", "current", "new", "refresh"]
-
-    /// Path and query without secrets; nil where there are none.
-    public static func withoutSecrets(_ target: ArraySlice<UInt8>) -> [UInt8]? {
-        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return nil }
-        let pairs = target[(mark + 1)...].split(separator: UInt8(ascii: "&"))
-        let shown = pairs.filter { pair in name(of: pair).map { !secrets.contains($0) } ?? true }
-        if shown.count == pairs.count { return nil }
-        let query = shown.joined(separator: [UInt8(ascii: "&")])
-        return Array(target[..<mark]) + (shown.isEmpty ? [] : [UInt8(ascii: "?")] + Array(query))
-    }
-
-    private static func isCredential(_ pair: ArraySlice<UInt8>) -> Bool {
-        name(of: pair).map(names.contains) ?? false
-    }
-
-    private static func name(of pair: ArraySlice<UInt8>) -> String? {
-        Percent.decode(pair.prefix { $0 != UInt8(ascii: "=") }, plusIsSpace: true)
+        guard fields.contains(where: { $0.isCredential || $0.isSecret }) else { return nil }
+        return Found(head, fields)
     }
 }

@@ -17,13 +17,9 @@ public struct Passage: Sendable {
     /// Whether the credential came in a way that works and is not to be used any more.
     public var isDeprecated = false
     /// Path and query without credentials, where the query held one.
-    public var cleanTarget: [UInt8]?
-    /// Path and query as they are logged and repeated; nil where they are that as they came.
-    public var shownTarget: [UInt8]? {
-        guard request.head.method == .delete else { return cleanTarget }
-        let target = cleanTarget.map { $0[...] } ?? request.head.targetBytes
-        return CredentialField.withoutSecrets(target) ?? cleanTarget
-    }
+    public let cleanTarget: [UInt8]?
+    /// Path and query as they are logged and repeated, where the query held a secret.
+    public let shownTarget: [UInt8]?
     /// Where its answer is counted.
     let figures: RouteMetrics?
     /// How many checks of the gate it has passed.
@@ -35,6 +31,9 @@ public struct Passage: Sendable {
         self.endpoint = endpoint
         self.figures = figures
         client = request.client
+        let found = CredentialField.find(in: request.head)
+        cleanTarget = found?.cleanTarget
+        shownTarget = found?.shownTarget
     }
 }
 

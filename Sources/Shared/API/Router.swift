@@ -239,7 +239,7 @@ public struct Router: Sendable, Responder {
         return Response(
             status: .noContent,
             fields: Fields((.allow, template.allowed.joined(separator: ", "))),
-            accessTarget: CredentialField.find(in: request.head)?.cleanTarget)
+            accessTarget: CredentialField.find(in: request.head)?.shownTarget)
     }
 
     /// The answer to what was no request: an envelope like any other, of a target that nobody knows.
@@ -257,7 +257,7 @@ public struct Router: Sendable, Responder {
     private func unbound(_ error: APIError, _ request: Request) -> Response {
         Answers.failure(
             error, of: request, ambient,
-            target: CredentialField.find(in: request.head)?.cleanTarget)
+            target: CredentialField.find(in: request.head)?.shownTarget)
     }
 
     private func exchange(
