@@ -126,8 +126,9 @@ extension InsRoster {
                 Self.room(instance, told.epoch, of: link, state)
                     .map { room in room.loops.keys.map { state.sockets[$0] } }
             }
+            guard let loops, !loops.isEmpty else { return }
             let frame = EventFrame.rehosted(instance, snapshot: told.snapshot)
-            for loop in loops ?? [] { loop.onLoop { $0.rehosted(instance, frame) } }
+            for loop in loops { loop.onLoop { $0.rehosted(instance, frame) } }
             return
         }
         let found = state.withLock { state -> (Seat, SocketLoop)? in

@@ -54,10 +54,20 @@ final class Excess {
         }
     }
 
-    /// Takes all that was not read.
-    func takeUnread() -> [ArraySlice<UInt8>] {
-        defer { unread = [:] }
-        return unread.values.flatMap(\.values)
+    /// Takes of what was not read as much as `limit` bytes, and at least one.
+    func takeUnread(upTo limit: Int = .max) -> [ArraySlice<UInt8>] {
+        var taken: [ArraySlice<UInt8>] = []
+        var size = 0
+        for (instance, frames) in unread {
+            for (key, frame) in frames {
+                if size > 0, size + frame.count > limit { return taken }
+                size += frame.count
+                taken.append(frame)
+                unread[instance]?[key] = nil
+            }
+            unread[instance] = nil
+        }
+        return taken
     }
 
     /// The client is in that instance no more.

@@ -110,7 +110,8 @@ extension SocketLoop {
         guard let session = sessions[number] else { return }
         session.snapshotBytes = 0
         guard let excess = session.excess else { return }
-        let frames = excess.takeUnread()
+        // No more than leaves room for an event, and enough that the socket says when it was read.
+        let frames = excess.takeUnread(upTo: services.queue / 2)
         if excess.isEmpty { session.excess = nil }
         if !frames.isEmpty { session.sink.send(framed: frames) }
     }

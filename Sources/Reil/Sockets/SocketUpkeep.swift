@@ -84,6 +84,11 @@ extension SocketLoop {
             let query = RegistryAPI.StandingQuery(
                 sessions: Array(Set(callers.compactMap { $0.user?.session })),
                 integrities: Array(Set(callers.compactMap { $0.visitor?.integrity })))
+            if callers.isEmpty {
+                // They are gone.
+                numbers.removeLast(some.count)
+                continue
+            }
             do throws(APIError) {
                 let standing = try await services.eta.call(
                     RegistryAPI.standing, query, on: loop)

@@ -55,6 +55,24 @@ struct ExcessTests {
         #expect(excess.isEmpty)
     }
 
+    @Test func `what was not read is taken in pieces, each once`() throws {
+        let excess = Excess()
+        for path in 0..<50 { excess.keep(unread: state("a", "\(path)", 1)[...], of: room) }
+        excess.keep(unread: state("a", "x", 1)[...], of: other)
+        let size = state("a", "10", 1).count
+        var taken: [String] = []
+        var pieces = 0
+        while excess.hasUnread {
+            let piece = excess.takeUnread(upTo: 10 * size)
+            #expect(!piece.isEmpty && piece.reduce(0) { $0 + $1.count } <= 10 * size)
+            taken += try texts(piece)
+            pieces += 1
+        }
+        #expect(taken.count == 51 && Set(taken).count == 51 && pieces >= 5)
+        excess.keep(unread: state("a", "x", 1)[...], of: room)
+        #expect(excess.takeUnread(upTo: 1).count == 1 && excess.isEmpty)
+    }
+
     @Test func `what was sent too fast is kept by instance and path`() throws {
         let excess = Excess()
         for (x, instance) in [(1, room), (2, other), (3, room)] {
