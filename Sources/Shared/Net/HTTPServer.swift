@@ -76,7 +76,10 @@ public final class HTTPServer: Sendable {
     public func drain(deadline: Duration) async {
         stopListening()
         for shard in shards { shard.loop.execute { shard.drain() } }
-        for shard in shards { await shard.empty(within: deadline) }
+        // All at once: one after the other, each loop would be given the deadline again.
+        await withTaskGroup { group in
+            for shard in shards { group.addTask { await shard.empty(within: deadline) } }
+        }
     }
 
     /// Accepts no more and closes every connection at once.

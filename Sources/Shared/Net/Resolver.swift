@@ -16,9 +16,19 @@ public struct Resolver: Sendable {
     /// More than one host has, in practice.
     private static let limit = 16
     private let pool: BlockingPool
+    private let lookUp: LookUp
 
-    /// A resolver that asks on `pool`'s threads.
-    public init(pool: BlockingPool) { self.pool = pool }
+    /// Asks for the addresses of a host, for as long as that may take.
+    typealias LookUp = @Sendable (String, UInt16) -> Result<[SocketAddress], ResolveError>
+
+    /// A resolver that asks the system on `pool`'s threads.
+    public init(pool: BlockingPool) { self.init(pool: pool, lookUp: Self.ask) }
+
+    /// A resolver that asks `lookUp` on `pool`'s threads.
+    init(pool: BlockingPool, lookUp: @escaping LookUp) {
+        self.pool = pool
+        self.lookUp = lookUp
+    }
 
     /// The addresses of `host` (a name, or an address itself, with brackets or without) in the
     /// order in which they are to be tried. On `loop`'s thread.
@@ -28,7 +38,7 @@ public struct Resolver: Sendable {
         let bare =
             host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : host[...]
         if let ip = IPAddress(bare) { return [SocketAddress(ip, port: port)] }
-        let pool = pool
+        let (pool, lookUp) = (pool, lookUp)
         let answer: Result<[SocketAddress], ResolveError> = await withCheckedContinuation {
             continuation in
             let once = Lock<CheckedContinuation<Result<[SocketAddress], ResolveError>, Never>?>(
@@ -37,7 +47,9 @@ public struct Resolver: Sendable {
                 once.take()?.resume(returning: .failure(.timedOut))
             }
             let accepted = pool.submit {
-                let found = Self.ask(host, port)
+                // Names that nobody waits for any more hold no thread against those that follow.
+                guard once.withLock({ $0 != nil }) else { return }
+                let found = lookUp(host, port)
                 loop.execute {
                     loop.cancel(timer)
                     once.take()?.resume(returning: found)

@@ -290,6 +290,26 @@ struct HTTPServerTests {
         await server.stop()
     }
 
+    @Test func `draining takes one deadline, on however many loops`() async throws {
+        let waiting = Atomic<Int>(0)
+        let gate = Signal()
+        let (loops, deadline) = (4, Duration.milliseconds(800))
+        let server = try TestServer(loops: loops) { _ in
+            waiting.add(1, ordering: .relaxed)
+            await gate.wait()
+            return .text("never in time")
+        }
+        // So many that none of the loops is left out: the kernel deals them.
+        let sockets = try (0..<40).map { _ in try server.connect() }
+        for socket in sockets { socket.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n") }
+        try await Eventually.holds { waiting.load(ordering: .relaxed) == sockets.count }
+        let began = ContinuousClock.now
+        await server.server.drain(deadline: deadline)
+        #expect(ContinuousClock.now - began < deadline * 2)
+        gate.fire()
+        await server.stop()
+    }
+
     @Test func `each request is counted and written to the access log`() async throws {
         let sink = RecordingSink()
         let clock = SystemClock()

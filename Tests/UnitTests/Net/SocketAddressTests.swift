@@ -1,4 +1,5 @@
 import Base
+import Dispatch
 import Testing
 
 @testable import Net
@@ -67,6 +68,25 @@ struct ResolverTests {
         // No thread works on the pool, which is what a dead name server looks like.
         let answer = try await resolve("nobody.invalid", .milliseconds(10), threads: 0)
         #expect(answer == .failure(.timedOut))
+    }
+
+    @Test func `a name that nobody waits for any more is not asked`() async throws {
+        let group = try EventLoopGroup(count: 1, ambient: .silent())
+        defer { group.stop() }
+        let pool = BlockingPool(name: "names", threads: 1, queueLimit: 4)
+        defer { pool.stop() }
+        let asked = Lock<[String]>([])
+        let resolver = Resolver(pool: pool) { name, _ in
+            asked.withLock { $0.append(name) }
+            return .failure(.unknown)
+        }
+        let gate = DispatchSemaphore(value: 0)
+        #expect(pool.submit { gate.wait() })
+        let asker = Asker(group.next())
+        #expect(await asker.ask(resolver, "late.invalid", .milliseconds(1)) == .failure(.timedOut))
+        gate.signal()
+        #expect(await asker.ask(resolver, "next.invalid", .seconds(5)) == .failure(.unknown))
+        #expect(asked.withLock { $0 } == ["next.invalid"])
     }
 }
 
