@@ -239,6 +239,26 @@ import Testing
         #expect(try await node.client.send(.get, "/api/health").status == 200)
     }
 
+    /// A DELETE may bring its body in the query, where fields can come as they like.
+    @Test func `a query with a field twice, or with too many, is refused`() async throws {
+        let user = try await Shared.plain.get().user()
+        let twice = try await user.client.send(
+            .delete, "/api/users/@me?password=\(user.password)&password=\(user.password)")
+        #expect(twice.code == 56, "\(twice)")
+        for target in ["/api/users/@me", "/api/nothing", "/api/users"] {
+            let many = (0..<3_000).map { "\($0)" }.joined(separator: "&")
+            let answer = try await user.client.send(.delete, "\(target)?\(many)")
+            #expect((400..<500).contains(answer.status), "\(answer.status)")
+        }
+        let list = try await user.client.send(
+            .get, "/api/users?" + Array(repeating: "q=a", count: 101).joined(separator: "&"))
+        #expect(list.code == 56, "\(list)")
+        #expect(try await user.client.send(.get, "/api/users/@me").status == 200)
+        let once = try await user.client.send(
+            .delete, "/api/users/@me?password=\(user.password)")
+        #expect(once.status == 200, "\(once)")
+    }
+
     /// What comes byte by byte is given up after its time, whatever keeps trickling in: heads, and
     /// bodies that Reil reads itself or passes on.
     @Test func `a client that sends two bytes a second is closed in time`() async throws {

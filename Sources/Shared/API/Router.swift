@@ -274,7 +274,7 @@ public struct Router: Sendable, Responder {
         var query: [Query.Pair] = []
         if let raw = head.query {
             guard let fields = Query(raw) else {
-                throw APIError(.malformedRequest, context: "query is not UTF-8")
+                throw APIError(.malformedRequest, context: "query is not UTF-8, or too long")
             }
             query = fields.pairs.filter { !CredentialField.names.contains($0.name) }
         }
@@ -380,7 +380,12 @@ enum Input {
         let request = exchange.passage.request
         if facts.method == .delete, request.bodyLength == 0 {
             var object = JSONObject()
-            for field in exchange.query { object[field.name] = .string(field.value) }
+            for field in exchange.query {
+                guard object[field.name] == nil else {
+                    throw APIError(.malformedRequest, context: "a query field comes twice")
+                }
+                object[field.name] = .string(field.value)
+            }
             return try decode(.object(object), facts)
         }
         guard isJSON(request.head.text(.contentType)) else {

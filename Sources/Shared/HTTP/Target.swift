@@ -119,14 +119,18 @@ public struct Query: Sendable, Equatable {
         public let value: String
     }
 
-    /// The pairs in their order; names may come more than once.
+    /// More than any endpoint has; as many as a head may have fields.
+    public static let limit = 100
+
+    /// The pairs in their order, at most `limit`; names may come more than once.
     public let pairs: [Pair]
 
     /// The pairs in the bytes after the question mark: `application/x-www-form-urlencoded`, where a
-    /// plus is a space. Nil for a broken escape, for NUL, and for what is not UTF-8.
+    /// plus is a space. Nil for a broken escape, for NUL, for what is not UTF-8, and for too many.
     public init?(_ bytes: ArraySlice<UInt8>) {
         var pairs: [Pair] = []
         for part in bytes.split(separator: UInt8(ascii: "&")) {
+            guard pairs.count < Self.limit else { return nil }
             let equals = part.firstIndex(of: UInt8(ascii: "=")) ?? part.endIndex
             guard let name = Percent.decode(part[..<equals], plusIsSpace: true),
                 let value = Percent.decode(part[equals...].dropFirst(), plusIsSpace: true),

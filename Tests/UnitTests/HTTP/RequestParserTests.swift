@@ -254,6 +254,9 @@ struct RequestParserTests {
 
     @Test func `a query is decoded strictly`() {
         func query(_ text: String) -> Query? { Query(Array(text.utf8)[...]) }
+        let most = Array(repeating: "a=1", count: Query.limit).joined(separator: "&")
+        #expect(query(most)?.pairs.count == Query.limit)
+        #expect(query(most + "&a=1") == nil)
         #expect(
             query("a=1&b=%20+x&a=2&c&=d")?.pairs.map { "\($0.name)=\($0.value)" }
                 == ["a=1", "b=  x", "a=2", "c=", "=d"])
