@@ -104,13 +104,11 @@ struct InstanceMachine: ~Copyable {
     /// The command's `data` is the object in `range` of `frame`; what is said in it is passed on
     /// byte for byte.
     mutating func data(_ frame: [UInt8], in range: Range<Int>, from player: PlayerID) {
-        guard holds(player), let members = try? JSONScanner.members(of: frame, in: range),
-            let content = Self.member("data", members, frame), content.count <= Self.dataLimit
+        guard holds(player), let object = try? JSONScanner.object(frame, in: range),
+            let content = object["data"], content.count <= Self.dataLimit
         else { return }
         var audience = RoomBatch.Audience.others
-        if let list = Self.member("to", members, frame), let to = try? JSONParser.parse(list),
-            !to.isNull
-        {
+        if let list = object["to"], let to = try? JSONParser.parse(frame[list]), !to.isNull {
             let named = (to.arrayValue ?? []).compactMap { $0.stringValue.flatMap(PlayerID.init) }
             audience = .players(named.filter { $0 != player && holds($0) })
             if case .players([]) = audience { return }
@@ -122,15 +120,9 @@ struct InstanceMachine: ~Copyable {
             out.append(#","player":"#)
             out.append(jsonString: player.text)
             out.append(#","data":"#)
-            out.append(content)
+            out.append(frame[content])
             out.append(UInt8(ascii: "}"))
         }
-    }
-
-    private static func member(
-        _ key: String, _ members: [JSONScanner.Member], _ frame: [UInt8]
-    ) -> ArraySlice<UInt8>? {
-        members.first { frame[$0.key].elementsEqual(key.utf8) }.map { frame[$0.value] }
     }
 
     /// A member moves something: the command's `data` is the object in `range` of `frame`. What may

@@ -175,30 +175,20 @@ final class InsLinkSession: MessageReceiver {
         /// Nil for another statement.
         fileprivate static func read(_ text: [UInt8]) throws(Refusal) -> ToldSnapshot? {
             let broken = Refusal(reason: "a statement that is none")
-            guard let outer = try? JSONScanner.members(of: text, in: text.indices),
-                let first = outer.first
-            else { throw broken }
-            let kind = JSONScanner.text(text, first.key, isKey: true)
-            guard kind == "entered" || kind == "resumed" else { return nil }
-            guard let members = try? JSONScanner.members(of: text, in: first.value) else {
-                throw broken
-            }
-            var found: [String: Range<Int>] = [:]
-            for member in members {
-                if let key = JSONScanner.text(text, member.key, isKey: true) {
-                    found[key] = member.value
-                }
-            }
-            func scalar<Kind: IDKind>(_ key: String) -> ID<Kind>? {
-                found[key].flatMap { JSONScanner.text(text, $0) }.flatMap { ID<Kind>($0) }
+            guard let outer = try? JSONScanner.object(text, in: text.indices) else { throw broken }
+            let entered = outer["entered"]
+            guard let told = entered ?? outer["resumed"] else { return nil }
+            guard let object = try? JSONScanner.object(text, in: told) else { throw broken }
+            func scalar<Kind: IDKind>(_ name: StaticString) -> ID<Kind>? {
+                object[name].flatMap { JSONScanner.text(text, $0) }.flatMap { ID<Kind>($0) }
             }
             let player: PlayerID? = scalar("player")
             guard let instance: InstanceID = scalar("instance"),
-                (player != nil) == (kind == "entered"),
-                let epoch = found["epoch"].flatMap({
+                outer.members.count == 1, (player != nil) == (entered != nil),
+                let epoch = object["epoch"].flatMap({
                     Int64(String(decoding: text[$0], as: UTF8.self))
                 }),
-                let snapshot = found["snapshot"], text[snapshot.lowerBound] == UInt8(ascii: "{")
+                let snapshot = object["snapshot"], text[snapshot.lowerBound] == UInt8(ascii: "{")
             else { throw broken }
             return ToldSnapshot(
                 instance: instance, epoch: epoch, player: player, snapshot: Array(text[snapshot]))

@@ -251,12 +251,9 @@ extension SocketLoop {
 
     private func instance(of frame: SocketFrame) -> InstanceID? {
         guard let data = frame.data,
-            let members = try? JSONScanner.members(of: frame.bytes, in: data),
-            let named = members.first(where: {
-                frame.bytes[$0.key].elementsEqual("instance".utf8)
-            })
+            let object = try? JSONScanner.object(frame.bytes, in: data)
         else { return frame.target.instance }
-        return InstanceID(utf8: frame.bytes[named.value].dropFirst().dropLast())
+        return frame.instance(in: object)
     }
 
     private func say(_ frame: SocketFrame, _ session: SocketSession) {
@@ -304,13 +301,22 @@ extension SocketFrame.Subgroup {
     fileprivate var selector: InstanceSelector? { instance.map { .id($0) } }
 }
 
+extension SocketFrame {
+    /// The instance that a command's `data` names; without a name the one that the subgroup is.
+    fileprivate func instance(in object: JSONScanner.Object) -> InstanceID? {
+        guard let named = object["instance"] else { return target.instance }
+        guard bytes[named.lowerBound] == UInt8(ascii: "\"") else { return nil }
+        return InstanceID(utf8: bytes[named].dropFirst().dropLast())
+    }
+}
+
 /// The `data` of an `instance-data`, as far as Reil looks at it.
 struct DataShape {
     /// What may be said at once, socket.md §2.
     static let limit = 16 << 10
 
     /// Nil for one that there cannot be.
-    private(set) var instance: InstanceID?
+    let instance: InstanceID?
     /// Where the command's `data` stands.
     let range: Range<Int>
     /// Bytes of what is said.
@@ -318,28 +324,19 @@ struct DataShape {
 
     init?(_ frame: SocketFrame) {
         guard let range = frame.data,
-            let members = try? JSONScanner.members(of: frame.bytes, in: range)
+            let object = try? JSONScanner.object(frame.bytes, in: range),
+            let data = object["data"]
         else { return nil }
         self.range = range
-        instance = frame.target.instance
-        var length: Int?
-        for member in members {
-            switch JSONScanner.text(frame.bytes, member.key, isKey: true) {
-            case "instance":
-                instance = InstanceID(utf8: frame.bytes[member.value].dropFirst().dropLast())
-            case "data": length = member.value.count
-            case _: break
-            }
-        }
-        guard let length else { return nil }
-        self.length = length
+        instance = frame.instance(in: object)
+        length = data.count
     }
 }
 
 /// The `data` of an `instance-transform`, as far as Reil looks at it.
 struct TransformShape {
     /// Nil for one that there cannot be.
-    private(set) var instance: InstanceID?
+    let instance: InstanceID?
     /// Where the command's `data` stands.
     let range: Range<Int>
     /// Whose and which part it moves.
@@ -347,20 +344,11 @@ struct TransformShape {
 
     init?(_ frame: SocketFrame) {
         guard let range = frame.data,
-            let members = try? JSONScanner.members(of: frame.bytes, in: range)
+            let object = try? JSONScanner.object(frame.bytes, in: range),
+            let path = object["path"].flatMap({ JSONScanner.text(frame.bytes, $0) })
         else { return nil }
         self.range = range
-        instance = frame.target.instance
-        var path: String?
-        for member in members {
-            switch JSONScanner.text(frame.bytes, member.key, isKey: true) {
-            case "instance":
-                instance = InstanceID(utf8: frame.bytes[member.value].dropFirst().dropLast())
-            case "path": path = JSONScanner.text(frame.bytes, member.value)
-            case _: break
-            }
-        }
-        guard let path else { return nil }
+        instance = frame.instance(in: object)
         self.path = path
     }
 

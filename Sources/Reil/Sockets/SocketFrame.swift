@@ -44,39 +44,29 @@ struct SocketFrame: Sendable {
     /// Finds the parts of a message.
     static func read(_ bytes: [UInt8]) -> Reading {
         var frame = SocketFrame(bytes)
-        guard let members = try? JSONScanner.members(of: bytes, in: bytes.indices) else {
+        guard let object = try? JSONScanner.object(bytes, in: bytes.indices) else {
             return .malformed(frame)
         }
         var isSound = true
-        for member in members {
-            let value = member.value
-            switch JSONScanner.text(bytes, member.key, isKey: true) {
-            case "state": isSound = put(value, \.state, limit: stateLimit, &frame) && isSound
-            case "command":
-                isSound = put(value, \.command, "\"", limit: nameLimit, &frame) && isSound
-            case "subgroup" where !isNull(bytes, value):
-                isSound = put(value, \.subgroup, "\"", limit: nameLimit, &frame) && isSound
-            case "data" where !isNull(bytes, value):
-                isSound = put(value, \.data, "{", limit: .max, &frame) && isSound
-            case _: break
+        func part(
+            _ name: StaticString, begins first: Unicode.Scalar? = nil, limit: Int = .max
+        ) -> Range<Int>? {
+            guard let value = object[name] else { return nil }
+            // Null is as good as nothing, but in what is only repeated.
+            if first != nil, bytes[value.lowerBound] == UInt8(ascii: "n") { return nil }
+            let isOfKind = first.map { bytes[value.lowerBound] == UInt8(ascii: $0) } ?? true
+            guard isOfKind, value.count <= limit else {
+                isSound = false
+                return nil
             }
+            return value
         }
+        frame.state = part("state", limit: stateLimit)
+        frame.command = part("command", begins: "\"", limit: nameLimit)
+        frame.subgroup = part("subgroup", begins: "\"", limit: nameLimit)
+        frame.data = part("data", begins: "{")
         frame.target = aim(frame)
         return isSound && frame.command != nil ? .frame(frame) : .malformed(frame)
-    }
-
-    private static func put(
-        _ value: Range<Int>, _ place: WritableKeyPath<SocketFrame, Range<Int>?>,
-        _ first: Unicode.Scalar? = nil, limit: Int, _ frame: inout SocketFrame
-    ) -> Bool {
-        guard frame[keyPath: place] == nil, value.count <= limit else { return false }
-        if let first, frame.bytes[value.lowerBound] != UInt8(ascii: first) { return false }
-        frame[keyPath: place] = value
-        return true
-    }
-
-    private static func isNull(_ bytes: [UInt8], _ value: Range<Int>) -> Bool {
-        bytes[value.lowerBound] == UInt8(ascii: "n")
     }
 
     /// The command's name as the client wrote it.

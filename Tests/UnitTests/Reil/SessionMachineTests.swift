@@ -61,8 +61,16 @@ struct SessionMachineTests {
             #"{"command":"ping","state":7,"error":{"code":56}}"#
         ),
         (
-            #"{"command":"ping","command":"ping","state":7}"#,
+            #"{"command":"ping","state":7,"data":{},"subgroup":7}"#,
             #"{"command":"ping","state":7,"error":{"code":56}}"#
+        ),
+        (
+            // No JSON that two readers would read alike.
+            #"{"command":"ping","command":"ping","state":7}"#, #"{"error":{"code":56}}"#
+        ),
+        (
+            #"{"command":"ping","state":7,"data":{"a":{"b":1,"\u0062":2}}}"#,
+            #"{"error":{"code":56}}"#
         ),
     ])
     func `what cannot be done is answered under its own name`(

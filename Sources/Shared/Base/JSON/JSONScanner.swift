@@ -1,8 +1,8 @@
 /// Finds where the members of a JSON object stand without reading their values: for messages of
 /// which most is passed on as it came.
 ///
-/// The whole grammar is checked, but for what only a reader of the values would see: whether keys
-/// differ, whether numbers fit, whether surrogates are paired. The bytes must be UTF-8.
+/// What it takes the parser takes too, so that nothing is passed on which a strict reader refuses;
+/// only whether numbers fit is for who reads them. The bytes must be UTF-8.
 public struct JSONScanner {
     /// Where a member stands.
     public struct Member: Sendable, Equatable {
@@ -12,20 +12,40 @@ public struct JSONScanner {
         public let value: Range<Int>
     }
 
+    /// An object whose members are known by where they stand; their keys differ.
+    public struct Object: Sendable {
+        private let bytes: [UInt8]
+        /// All members in order.
+        public let members: [Member]
+
+        fileprivate init(_ bytes: [UInt8], _ members: [Member]) {
+            self.bytes = bytes
+            self.members = members
+        }
+
+        /// Where the value of `name` stands, in whatever way the key is written.
+        public subscript(name: StaticString) -> Range<Int>? {
+            members.first { JSONScanner.isKey(bytes, $0.key, name) }?.value
+        }
+    }
+
     private let bytes: [UInt8]
     private let end: Int
     private var offset: Int
+    /// The keys of the objects that are open, those of the innermost last.
+    private var keys: [Range<Int>] = []
 
     private init(_ bytes: [UInt8], _ range: Range<Int>) {
         self.bytes = bytes
         offset = range.lowerBound
         end = range.upperBound
+        keys.reserveCapacity(16)
     }
 
-    /// The members of the one object that `range` of `bytes` holds.
-    public static func members(
-        of bytes: [UInt8], in range: Range<Int>, depth: Int = 64
-    ) throws(JSONError) -> [Member] {
+    /// The one object that `range` of `bytes` holds.
+    public static func object(
+        _ bytes: [UInt8], in range: Range<Int>, depth: Int = 64
+    ) throws(JSONError) -> Object {
         precondition((0...JSONParser.deepest).contains(depth), "depth \(depth)")
         var scanner = JSONScanner(bytes, range)
         guard try scanner.peek() == UInt8(ascii: "{") else { throw scanner.fault(.unexpectedByte) }
@@ -34,27 +54,33 @@ public struct JSONScanner {
         try scanner.object(depth) { key, value in members.append(Member(key: key, value: value)) }
         scanner.skipSpace()
         if scanner.offset < scanner.end { throw scanner.fault(.trailingBytes) }
-        return members
+        return Object(bytes, members)
     }
 
-    /// The text of a key or a string value; nil for any other value, or a string that is none.
-    ///
-    /// `range` is the key's, or the value's with its quotes.
-    public static func text(_ bytes: [UInt8], _ range: Range<Int>, isKey: Bool = false) -> String? {
-        let inner: Range<Int>
-        if isKey {
-            inner = range
-        } else {
-            guard range.count >= 2, bytes[range.lowerBound] == UInt8(ascii: "\"") else {
-                return nil
-            }
-            inner = range.lowerBound + 1..<range.upperBound - 1
-        }
-        if !bytes[inner].contains(UInt8(ascii: "\\")) {
-            return String(decoding: bytes[inner], as: UTF8.self)
-        }
+    /// The text of a string value, which `range` has with its quotes; nil for any other value.
+    public static func text(_ bytes: [UInt8], _ range: Range<Int>) -> String? {
+        guard range.count >= 2, bytes[range.lowerBound] == UInt8(ascii: "\"") else { return nil }
+        return unescaped(bytes, range.lowerBound + 1..<range.upperBound - 1)
+    }
+
+    /// The text of a key, or of a string without its quotes.
+    private static func unescaped(_ bytes: [UInt8], _ inner: Range<Int>) -> String? {
+        if !isEscaped(bytes, inner) { return String(decoding: bytes[inner], as: UTF8.self) }
         let quoted = bytes[inner.lowerBound - 1..<inner.upperBound + 1]
         return (try? JSONParser.parse(quoted))?.stringValue
+    }
+
+    private static func isEscaped(_ bytes: [UInt8], _ inner: Range<Int>) -> Bool {
+        bytes[inner].contains(UInt8(ascii: "\\"))
+    }
+
+    private static func isKey(_ bytes: [UInt8], _ key: Range<Int>, _ name: StaticString) -> Bool {
+        if isEscaped(bytes, key) {
+            return unescaped(bytes, key).map { $0.utf8.elementsEqual(name.description.utf8) }
+                ?? false
+        }
+        guard key.count == name.utf8CodeUnitCount else { return false }
+        return name.withUTF8Buffer { unsafe $0.elementsEqual(bytes[key]) }
     }
 
     /// The numbers of a list of just so many; nil for anything else, or one that no `Double` is.
@@ -150,11 +176,13 @@ public struct JSONScanner {
             offset += 1
             return
         }
+        let first = keys.count
         while true {
             guard try peek() == UInt8(ascii: "\"") else { throw fault(.unexpectedByte) }
             let key = offset + 1
             try string()
             let keyEnd = offset - 1
+            keys.append(key..<keyEnd)
             guard try peek() == UInt8(ascii: ":") else { throw fault(.unexpectedByte) }
             offset += 1
             skipSpace()
@@ -164,9 +192,31 @@ public struct JSONScanner {
             switch try peek() {
             case UInt8(ascii: ","): offset += 1
             case UInt8(ascii: "}"):
+                try checkThatKeysDiffer(from: first)
+                keys.removeSubrange(first...)
                 offset += 1
                 return
             case _: throw fault(.unexpectedByte)
+            }
+        }
+    }
+
+    /// Compares the keys from the `first` on: each with each where they are few and plain.
+    private func checkThatKeysDiffer(from first: Int) throws(JSONError) {
+        let own = keys[first...]
+        if own.count <= 16, !own.contains(where: { Self.isEscaped(bytes, $0) }) {
+            for (index, key) in own.enumerated() {
+                let isKnown = own.prefix(index).contains {
+                    $0.count == key.count && bytes[$0].elementsEqual(bytes[key])
+                }
+                if isKnown { throw JSONError(offset: key.lowerBound - 1, reason: .duplicateKey) }
+            }
+            return
+        }
+        var known: Set<JSONKey> = []
+        for key in own {
+            guard let text = Self.unescaped(bytes, key), known.insert(JSONKey(text)).inserted else {
+                throw JSONError(offset: key.lowerBound - 1, reason: .duplicateKey)
             }
         }
     }
@@ -233,13 +283,27 @@ public struct JSONScanner {
             UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
             offset += 2
         case UInt8(ascii: "u"):
-            guard offset + 6 <= end else { throw fault(.unexpectedEnd) }
-            for place in offset + 2..<offset + 6 where Hex.value(bytes[place]) == nil {
-                throw fault(.badEscape)
-            }
-            offset += 6
+            let unit = try unit()
+            if (0xDC00...0xDFFF).contains(unit) { throw fault(.badEscape) }
+            guard (0xD800...0xDBFF).contains(unit) else { return }
+            // The second half of the pair has to follow at once.
+            guard offset + 1 < end, bytes[offset] == UInt8(ascii: "\\"),
+                bytes[offset + 1] == UInt8(ascii: "u"), try (0xDC00...0xDFFF).contains(self.unit())
+            else { throw fault(.badEscape) }
         case _: throw fault(.badEscape)
         }
+    }
+
+    /// What `\uXXXX` stands for.
+    private mutating func unit() throws(JSONError) -> UInt16 {
+        guard offset + 6 <= end else { throw fault(.unexpectedEnd) }
+        var unit: UInt16 = 0
+        for place in offset + 2..<offset + 6 {
+            guard let digit = Hex.value(bytes[place]) else { throw fault(.badEscape) }
+            unit = unit << 4 | UInt16(digit)
+        }
+        offset += 6
+        return unit
     }
 
     private mutating func number() throws(JSONError) {
