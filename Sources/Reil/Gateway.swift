@@ -33,6 +33,7 @@ final class GatewayRole: Component {
                 throw Fault(error.text, remedy: "set reil.tls_certificate and reil.tls_key")
             }
         }
+        Self.warnOfOpenKey(settings, ambient.log)
         let names = BlockingPool(name: "resolver", threads: 4, queueLimit: 256)
         ambient.metrics.depth(of: names)
         let resolver = Resolver(pool: names)
@@ -143,9 +144,18 @@ final class GatewayRole: Component {
     func reload() {
         do throws(TLSError) {
             try tls?.reload()
+            Self.warnOfOpenKey(settings, ambient.log)
         } catch {
             ambient.log.error("the old certificate stays", .reason(error.text))
         }
+    }
+
+    /// A start that fails over the rights of a file would be worse than the rights.
+    private static func warnOfOpenKey(_ settings: ReilSettings, _ log: Log) {
+        guard let key = settings.tls?.key, KeyFiles.isOpenToAll(key) else { return }
+        log.warning(
+            "every user of this machine can read the private key",
+            .text("setting", "reil.tls_key"), .text("remedy", "chmod o-rwx it, and renew it"))
     }
 }
 

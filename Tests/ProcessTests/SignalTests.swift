@@ -95,10 +95,14 @@ import Testing
         #expect(try await isTrusted(by: old))
         #expect(try await !isTrusted(by: new))
         let socket = try await TestSocket.open(try await node.user().client)
+        let warning = "every user of this machine can read the private key"
+        #expect(!reil.log.contains(warning))
         let fresh = try new.issue("fresh")
         try TestFolder.copy(fresh.certificateFile, over: certificate)
         try TestFolder.copy(fresh.keyFile, over: key)
+        unsafe chmod(key, 0o604)
         reil.send(SIGHUP)
+        try await reil.says(warning)
         try await Eventually.holds("the new certificate") { _ in try await isTrusted(by: new) }
         #expect(try await !isTrusted(by: old))
         // What stood before goes on.

@@ -134,6 +134,8 @@ struct FileController: Sendable {
         guard let file = try await Upload.receive(order, context.request, files) else {
             return nil
         }
+        // It pins what it stored until nobody has it any more: that is to be after the act.
+        defer { withExtendedLifetime(file) {} }
         guard let hash = ContentHash(bytes: file.hash.bytes), let size = FileSize(file.size) else {
             throw .internalError("a file of \(file.size) bytes")
         }

@@ -31,6 +31,12 @@ public enum KeyFiles {
         return Secret(bytes)
     }
 
+    /// Whether every user of this machine may read the file at `path`.
+    public static func isOpenToAll(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+    }
+
     /// Writes a new file and the folders above it; false when there is one already, which is left
     /// as it is.
     public static func create(

@@ -160,14 +160,19 @@ import Glibc
     }
 
     /// Moves the log into the database as far as no reader needs it.
-    func checkpoint() {
+    func checkpoint() throws(DatabaseError) {
         framesInLog = 0
-        unsafe sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        let code = unsafe sqlite3_wal_checkpoint_v2(
+            handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        if code != SQLITE_OK { throw failure(code, "checkpoint") }
     }
 
-    /// Moves all of the log into the database and cuts it to nothing, unless somebody still reads.
-    func emptyLog() {
-        unsafe sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    /// Moves all of the log into the database and cuts it to nothing; throws `busy` where somebody
+    /// still reads.
+    func emptyLog() throws(DatabaseError) {
+        let code = unsafe sqlite3_wal_checkpoint_v2(
+            handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        if code != SQLITE_OK { throw failure(code, "checkpoint") }
     }
 
     private func perform(_ sql: SQL) throws(DatabaseError) {

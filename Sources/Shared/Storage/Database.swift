@@ -50,6 +50,9 @@ public final class Database: Sendable {
     public static func open<M: Migration>(
         path: String, migrations: M.Type, queueLimit: Int = 4_096, ambient: Ambient
     ) throws(DatabaseError) -> Database {
+        do throws(FileError) {
+            try Disk.guardFromOthers(path, with: ["-wal", "-shm"])
+        } catch { throw .unusable(error) }
         let connection = try Connection(path: path, for: .writing)
         try Migrator<M>.migrate(connection)
         let database = Database(

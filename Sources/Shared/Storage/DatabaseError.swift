@@ -8,8 +8,10 @@ public enum DatabaseError: Error, Sendable, Equatable {
     case diskFull
     /// Another process held the database for longer than we wait.
     case busy
-    /// The database was closed.
+    /// The database was closed; answered as 70.
     case closed
+    /// Its file can be neither made nor used.
+    case unusable(FileError)
     /// A newer program made the database: it is at migration `found`, we know `known`.
     case newer(found: Int, known: Int)
     /// Migration `number` leaves a row of `table` that refers to nothing.

@@ -36,6 +36,24 @@ enum Disk {
         throw FileError("mkdir", errno)
     }
 
+    /// Makes the file for this user's eyes alone when there is none. Of one that is there, and of
+    /// those beside it, everybody's rights are taken away; a group's stay, as somebody gave them.
+    static func guardFromOthers(_ path: String, with endings: [String]) throws(FileError) {
+        let made = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if made >= 0 {
+            close(made)
+            return
+        }
+        if errno != EEXIST { throw FileError("open", errno) }
+        for file in [path] + endings.map({ path + $0 }) {
+            var status = stat()
+            guard unsafe stat(file, &status) == 0, status.st_mode & 0o007 != 0 else { continue }
+            if unsafe chmod(file, status.st_mode & 0o770) != 0 {
+                throw FileError("chmod", errno)
+            }
+        }
+    }
+
     /// The path from the root; itself where that cannot be told.
     static func realPath(_ path: String) -> String {
         guard let real = unsafe realpath(path, nil) else { return path }

@@ -113,10 +113,10 @@ extension APIError: DatabaseFailure {
         let context = "database: \(error)"
         self =
             switch error {
-            case .overloaded, .busy: .overloaded(context: context)
+            case .overloaded, .busy, .closed: .overloaded(context: context)
             case .diskFull: APIError(.insufficientStorage, context: context)
-            case .constraint, .closed, .newer, .danglingReference, .misdeclared,
-                .unexpectedValue, .failed:
+            case .constraint, .newer, .danglingReference, .misdeclared,
+                .unexpectedValue, .unusable, .failed:
                 .internalError(context)
             }
     }

@@ -64,7 +64,7 @@ final class Writer: Sendable {
     func close(_ done: @escaping @Sendable () -> Void) {
         state.withLock { $0.isClosed = true }
         let isFirst = thread.submit {
-            self.connection.emptyLog()
+            self.tend { () throws(DatabaseError) in try self.connection.emptyLog() }
             done()
         }
         thread.stop()
@@ -77,7 +77,21 @@ final class Writer: Sendable {
             write(group)
             commits.observe(clock.now() - start)
             acts.add(UInt64(group.count))
-            if connection.framesInLog >= Self.checkpointFrames { connection.checkpoint() }
+            if connection.framesInLog >= Self.checkpointFrames {
+                tend { () throws(DatabaseError) in try connection.checkpoint() }
+            }
+        }
+    }
+
+    /// Moves the log. What is written is durable without it, but the log grows until it works
+    /// again, which the operator has to know; that somebody reads is no fault.
+    private func tend(_ move: () throws(DatabaseError) -> Void) {
+        do throws(DatabaseError) {
+            try move()
+        } catch {
+            if error != .busy {
+                log.error("the database's log cannot be moved into it", .reason("\(error)"))
+            }
         }
     }
 

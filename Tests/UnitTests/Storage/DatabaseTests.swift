@@ -18,6 +18,23 @@ struct DatabaseTests {
         #expect(try database.all(People.all).map(\.name) == ["ada"])
     }
 
+    @Test func `the file and what is beside it is for nobody else's eyes`() async throws {
+        func mode(_ ending: String) -> mode_t {
+            var status = stat()
+            unsafe stat(folder.path + "/test.sqlite" + ending, &status)
+            return status.st_mode & 0o777
+        }
+        let files = ["", "-wal", "-shm"]
+        let database = try Database.test(folder)
+        try await database.add("ada", age: 36)
+        #expect(files.map(mode) == [0o600, 0o600, 0o600])
+        for ending in files { unsafe chmod(folder.path + "/test.sqlite" + ending, 0o644) }
+        // Another that opens them takes everybody's rights away, and not what a group was given.
+        let second = try Database.test(folder)
+        #expect(files.map(mode) == [0o640, 0o640, 0o640])
+        try await second.add("bob", age: 1)
+    }
+
     @Test func `every type of value comes back as it went in`() throws {
         let database = try Database.test(folder)
         // An empty text or blob is not NULL, and a text may hold a zero byte.

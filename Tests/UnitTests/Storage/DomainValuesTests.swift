@@ -44,4 +44,12 @@ struct DomainValuesTests {
         }
         #expect(throws: DatabaseError.self) { try database.first(Query<Capacity>("SELECT 0")) }
     }
+
+    @Test func `what passes by itself is told to be tried again`() {
+        for error: DatabaseError in [.busy, .overloaded, .closed] {
+            #expect(APIError(error).code == .overloaded, "\(error)")
+        }
+        #expect(APIError(DatabaseError.diskFull).code == .insufficientStorage)
+        #expect(APIError(DatabaseError.misdeclared(reason: "", sql: "")).code == .internalError)
+    }
 }
