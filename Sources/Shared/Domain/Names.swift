@@ -163,7 +163,9 @@ public struct EmailAddress: TextScalar {
 
     /// One `@` with something on both sides, no blanks.
     public init?(_ text: String) {
-        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        // By bytes: to Swift an `@` with an accent is another character.
+        let parts = text.utf8.split(
+            separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
         guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), Self.shape.accepts(text),
             !text.unicodeScalars.contains(where: \.properties.isWhitespace)
         else { return nil }

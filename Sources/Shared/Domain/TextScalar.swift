@@ -17,7 +17,7 @@ public struct TextShape: Sendable {
     /// What kinds of characters a text may hold.
     public enum Characters: Sendable {
         /// One line of what people write: no control characters, nothing that turns the direction
-        /// of what stands beside it, and not blanks alone.
+        /// of what stands beside it, and something to see.
         case line
         /// The same on any number of lines; it may be blank or empty.
         case lines
@@ -64,8 +64,9 @@ public struct TextShape: Sendable {
         switch characters {
         case .own: return true
         case .line:
-            return text.unicodeScalars.allSatisfy { !$0.isControl && !$0.turnsDirection }
-                && text.unicodeScalars.contains { !$0.properties.isWhitespace }
+            return text.unicodeScalars.allSatisfy {
+                !$0.isControl && !$0.turnsDirection && !$0.marksDirection
+            } && text.unicodeScalars.contains(where: \.isVisible)
         case .lines:
             return text.unicodeScalars.allSatisfy {
                 (!$0.isControl && !$0.turnsDirection) || $0 == "\n" || $0 == "\r" || $0 == "\t"
@@ -176,5 +177,22 @@ extension Unicode.Scalar {
     /// Embeddings, overrides and isolates: they turn the text around them, and so fake names.
     fileprivate var turnsDirection: Bool {
         (0x202A...0x202E).contains(value) || (0x2066...0x2069).contains(value)
+    }
+
+    /// The marks that give a line its direction: a whole line of somebody else's, when they stand
+    /// in a name at its start.
+    fileprivate var marksDirection: Bool {
+        value == 0x200E || value == 0x200F || value == 0x061C
+    }
+
+    /// Whether there is something to see by itself: no blank, no filler, no accent alone.
+    fileprivate var isVisible: Bool {
+        if properties.isWhitespace || properties.isDefaultIgnorableCodePoint { return false }
+        // The empty pattern of Braille is a blank to everybody but Unicode.
+        if value == 0x2800 { return false }
+        switch properties.generalCategory {
+        case .nonspacingMark, .enclosingMark, .format, .unassigned, .privateUse: return false
+        case _: return true
+        }
     }
 }

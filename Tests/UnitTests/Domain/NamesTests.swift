@@ -28,9 +28,18 @@ struct NamesTests {
 
     static func a(_ count: Int) -> String { String(repeating: "a", count: count) }
 
+    /// Characters that are no blanks and show nothing.
+    static let invisible = [
+        "\u{200B}", "\u{200D}", "\u{2060}", "\u{FEFF}", "\u{3164}", "\u{2800}", "\u{301}",
+        "\u{E0041}", "\u{34F}",
+    ]
+
     @Test(arguments: [
         ("username", ["adal", "Ada_1", a(17), "A123"]),
-        ("displayname", ["Ada", "日本語", "Ada Lovelace", String(repeating: "é", count: 32), "👩‍🚀 x"]),
+        (
+            "displayname",
+            ["Ada", "日本語", "नमस्ते", "Ada Lovelace", String(repeating: "é", count: 32), "👩‍🚀 x"]
+        ),
         (
             "description",
             ["", a(512), "two\nlines", "tab\there", String(repeating: "日", count: 512)]
@@ -55,6 +64,9 @@ struct NamesTests {
             ["", "ada", a(18), "1ada", "_ada", "ada l", "ada-l", "adé_", "ada\0", "@ada"]
         ),
         ("displayname", ["", "ab", a(33), "   ", "a\nbc", "a\u{7}bc", "ab\u{202E}c", "ab\u{85}"]),
+        ("displayname", invisible.map { String(repeating: $0, count: 3) }),
+        ("displayname", ["\u{200E}abc", "abc\u{200F}", "\u{61C}abc"]),
+        ("world title", invisible),
         (
             "description",
             [a(513), "\0", "a\u{1B}[0m", "\u{2066}", String(repeating: "日", count: 513)]
@@ -64,6 +76,7 @@ struct NamesTests {
         ("instance title", ["", a(65)]),
         ("instance name", ["", "ab", a(33), "Lobby", "a b", "ab/", "äbc"]),
         ("email", ["", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\n", a(253) + "@b"]),
+        ("email", ["a@b@\u{301}c", "a@\u{301}b@c"]),
         ("label", ["", a(33), "a b", "a/b", "a:b", "é", "a@b", "..\\"]),
         ("search", [a(129), "\0"]),
         ("ins", ["", a(65), "a b", "a:b"]),
