@@ -150,7 +150,7 @@ public struct EtaSettings: Sendable {
             throw .refused(Self.defaultTags, in: config, accepted: TagSet.expectation)
         }
         defaultTags = tags
-        let isPublic = !NetworkRange.notPublic.contains { $0.contains(listen.ip) }
+        let isPublic = NetworkRange.isPublic(listen.ip)
         if isPublic || listen.ip.isUnspecified, !config[ProcessSettings.insecure] {
             throw .refused(
                 Self.listen, in: config,

@@ -34,17 +34,24 @@ public struct NetworkRange: Sendable, Hashable, CustomStringConvertible {
 
     /// All that is not the public Internet: this network, private, shared (CGNAT), loopback,
     /// link-local with the clouds' metadata, protocol assignments, documentation, benchmarks,
-    /// multicast, reserved; and what wraps a v4 address in a v6 one (NAT64, 6to4, Teredo), behind
-    /// which any of those may hide. From the special-purpose registries of RFC 6890.
-    public static let notPublic: [NetworkRange] = [
+    /// multicast, reserved; the address behind which Azure answers each of its machines; of v6 all but
+    /// 2000::/3, which is all that is given out, and in it what wraps a v4 address (6to4, Teredo),
+    /// behind which any of those may hide. From the special-purpose registries of RFC 6890.
+    private static let notPublic: [NetworkRange] = [
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
+        "168.63.129.16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+        "192.168.0.0/16",
         "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-        "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
-        "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+        "::/3", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "4000::/2", "8000::/1",
     ].map { text in
         guard let range = NetworkRange(text) else { preconditionFailure("no range: \(text)") }
         return range
+    }
+
+    /// Whether `address` belongs to the public Internet; a v4-mapped one is the v4 address it means.
+    public static func isPublic(_ address: IPAddress) -> Bool {
+        let plain = address.unmapped
+        return !notPublic.contains { $0.contains(plain) }
     }
 
     private static func masked(_ address: IPAddress, _ prefix: Int) -> IPAddress {

@@ -112,6 +112,11 @@ public struct ClientMachine: ~Copyable {
         if case .idle = state { !isOver } else { false }
     }
 
+    /// Whether a request is under way of whose answer nothing has come.
+    public var awaitsFirstByte: Bool {
+        if case .head = state { input.isEmpty } else { false }
+    }
+
     /// Bytes held that were received and not yet taken.
     public var heldBytes: Int { input.count }
 

@@ -89,6 +89,8 @@ public struct ServerMachine: ~Copyable {
     private var mayUpgrade = false
     private var isUpgrading = false
     private var owesContinue = false
+    /// The final answer's head is written: nothing of another may follow.
+    private var isAnswering = false
     private var sendsContinue = false
     private var waits = false
 
@@ -184,7 +186,8 @@ public struct ServerMachine: ~Copyable {
         guard let deadline, deadline <= now else { return }
         switch state {
         case .idle, .discarding, .lingering: finish(.close)
-        case .head: reject(.timeout)
+        // Empty lines alone are no request that could be late.
+        case .head: if hasOnlyLineEnds { finish(.close) } else { reject(.timeout) }
         case .exchange: body.fail(.tooSlow)
         case .upgraded, .closed: break
         }
@@ -234,7 +237,7 @@ public struct ServerMachine: ~Copyable {
                 waits = true
                 since = now
             }
-            if owesContinue {
+            if owesContinue, !isAnswering {
                 owesContinue = false
                 sendsContinue = true
             }
@@ -253,6 +256,8 @@ public struct ServerMachine: ~Copyable {
     ) throws(SerializerError) -> Bool {
         guard case .exchange = state else { preconditionFailure("an answer to no request") }
         if fields.isRefused || common.isRefused { throw .refusedField }
+        isAnswering = true
+        sendsContinue = false
         output.reserve(fields.block.count + common.block.count + 192)
         Serializer.statusLine(status, into: &output)
         output.append(fields.block)
@@ -348,6 +353,12 @@ public struct ServerMachine: ~Copyable {
     /// What came behind the request that was upgraded; once.
     public mutating func takeLeftover() -> [UInt8] { input.take(input.count) }
 
+    private var hasOnlyLineEnds: Bool {
+        input.withSpan { span in
+            span.indices.allSatisfy { span[$0] == Octet.cr || span[$0] == Octet.lf }
+        }
+    }
+
     private mutating func finish(_ last: Pending) {
         state = .closed
         pending = last
@@ -377,6 +388,7 @@ public struct ServerMachine: ~Copyable {
         self.keepsAlive = keepsAlive
         mayUpgrade = false
         owesContinue = false
+        isAnswering = false
         sendsContinue = false
         waits = false
         windowBytes = 0

@@ -307,7 +307,12 @@ actor ClientConnection: LoopPinned, ReadinessReceiver {
     /// before is read first: who does not want the whole of a request answers and closes, and the
     /// answer waits in the kernel while our writing fails.
     private func lost() {
-        if let error = wire.transport.tlsError { return fail(.tls(error)) }
+        // An end without TLS's goodbye cuts nothing short where nothing has come.
+        if let error = wire.transport.tlsError,
+            error != .truncated || !wire.machine.awaitsFirstByte
+        {
+            return fail(.tls(error))
+        }
         var reads = 0
         while isActive, wire.machine.wantsBytes, reads < Self.readsPerTurn,
             case .bytes = wire.receive(now: loop.now())
@@ -478,7 +483,7 @@ extension ClientConnection {
         guard wire.write({ $0.finishRequest(into: &$1, now: now) }) else {
             return fail(.requestBody)
         }
-        if !isAnswerReady { firstByteDeadline = now + firstByte }
+        if !isAnswerReady, head == nil { firstByteDeadline = now + firstByte }
     }
 
     private func send(_ source: any BodySource, _ exchange: UInt64) async {

@@ -17,6 +17,6 @@ public struct OutboundGuard: Sendable, Hashable {
         guard address.port >= 1_024 || address.port == 443 || (allowsPort80 && address.port == 80)
         else { return false }
         if allowed.contains(where: { $0.contains(address.ip) }) { return true }
-        return !NetworkRange.notPublic.contains { $0.contains(address.ip) }
+        return NetworkRange.isPublic(address.ip)
     }
 }

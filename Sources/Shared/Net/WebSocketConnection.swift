@@ -157,6 +157,8 @@ actor WebSocketConnection: LoopPinned, ReadinessReceiver, ServedConnection, WebS
             }
         }
         isPumping = false
+        // Not only what we sent of ourselves stops the reading: so do many answers to pings.
+        if wire.transport.pending > limits.pending { wasFull = true }
         settle()
     }
 

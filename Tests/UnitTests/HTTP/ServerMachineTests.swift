@@ -148,6 +148,20 @@ struct ServerMachineTests {
         #expect(eager.body() == .wait)
         #expect(eager.written() == "")
 
+        // An answer that has begun is broken by no word between its pieces.
+        let early = ServerTranscript()
+        early.receive(head)
+        _ = try? early.machine.beginResponse(
+            status: .ok, fields: Fields(), length: 4, date: ServerTranscript.date,
+            into: &early.output)
+        early.machine.write([1, 2], into: &early.output)
+        #expect(early.body() == .wait)
+        early.machine.write([1, 2], into: &early.output)
+        early.machine.finishResponse(into: &early.output, now: early.now)
+        early.perform()
+        #expect(!early.written().contains("100 Continue"))
+        #expect(early.happened() == ["request /", "shutdown"])
+
         // Refused without: nobody can tell whether the body will come, so the connection ends.
         let other = ServerTranscript()
         other.receive(head)
@@ -329,6 +343,11 @@ struct ServerMachineTests {
         #expect(server.happened() == [])
         server.pass(.seconds(1))
         #expect(server.happened() == ["reject 408"])
+
+        let blank = ServerTranscript()
+        blank.receive("\r\n\r")
+        blank.pass(.seconds(10))
+        #expect(blank.happened() == ["close"])
 
         let idle = ServerTranscript()
         idle.receive("GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -1,5 +1,6 @@
 import Base
 import CLinux
+import Crypto
 import Glibc
 
 @testable import Net
@@ -10,15 +11,45 @@ final class FakeServer: Sendable {
     struct Connection {
         fileprivate let socket: Int32
 
-        /// Reads once.
-        func read() {
+        /// Reads once; nothing at the end.
+        @discardableResult
+        func read() -> [UInt8] {
             var bytes = [UInt8](repeating: 0, count: 65_536)
-            unsafe bytes.withUnsafeMutableBytes { _ = unsafe System.receive(socket, into: $0) }
+            let got = unsafe bytes.withUnsafeMutableBytes {
+                unsafe System.receive(socket, into: $0)
+            }
+            if case .bytes(let count) = got { return Array(bytes[..<count]) }
+            return []
         }
 
-        func send(_ text: String) {
-            let bytes = Array(text.utf8)
+        func send(_ text: String) { send(Array(text.utf8)) }
+
+        private func send(_ bytes: [UInt8]) {
             unsafe bytes.withUnsafeBytes { _ = unsafe System.send(socket, $0) }
+        }
+
+        /// Answers so many requests over TLS; reads one more, and says no goodbye.
+        func speak(
+            _ tls: TLSServerConfiguration, answers: Int, _ answer: (Int) -> String
+        ) {
+            var machine = TLSMachine(server: tls)
+            var answered = 0
+            while true {
+                let bytes = read()
+                if bytes.isEmpty { return }
+                machine.receive(bytes.span)
+                while machine.next() != nil {}
+                var request = ByteWriter()
+                machine.read(into: &request)
+                if !request.array().isEmpty {
+                    if answered == answers { return }
+                    machine.write(Array(answer(answered).utf8).span)
+                    answered += 1
+                }
+                var output = ByteWriter()
+                machine.takeOutput(into: &output)
+                send(output.array())
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 import Base
 import Crypto
+import Glibc
 import HTTP
 import Support
 import Synchronization
@@ -251,6 +252,48 @@ struct HTTPClientTests {
         await stranger.stop()
     }
 
+    /// A server that ends a kept connection without TLS's own goodbye says nothing about whom it
+    /// is: what was asked then is asked again, as it is without TLS.
+    @Test func `a kept TLS connection that is just cut is replaced by a new one`() async throws {
+        let authority = try TestAuthority()
+        let issued = try authority.issue("net")
+        let tls = try TLSServerConfiguration(
+            certificateChainFile: issued.certificateFile, privateKeyFile: issued.keyFile)
+        let trusting = try TLSClientConfiguration(caFile: authority.certificateFile)
+        let server = try FakeServer { index, connection in
+            connection.speak(tls, answers: 1 + index) { _ in
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n#\(index)"
+            }
+        }
+        let local = try TestServer(clientTLS: trusting) { _ in .text("unused") }
+        let request = ClientRequest(
+            .get, secure: true, host: "127.0.0.1", port: server.address.port,
+            target: Array("/".utf8))
+        #expect(try await local.text(request) == "#0")
+        #expect(try await local.text(request) == "#1")
+        await local.stop()
+    }
+
+    /// An answer may begin before its request has ended, and then nobody waits for its first byte.
+    @Test func `an answer that has begun is not late when its request ends`() async throws {
+        let request = Signal()
+        let server = try FakeServer { _, connection in
+            connection.read()
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nno")
+            request.fire()
+            connection.read()
+            usleep(300_000)
+            connection.send("w!")
+        }
+        let local = try TestServer { _ in .text("unused") }
+        var asked = ClientRequest(
+            .post, secure: false, host: "127.0.0.1", port: server.address.port,
+            target: Array("/".utf8), body: .stream(GatedBody(request), length: 1))
+        asked.deadlines.firstByte = .milliseconds(100)
+        #expect(try await local.text(asked) == "now!")
+        await local.stop()
+    }
+
     @Test func `the guard stops a connection to what is not public`() async throws {
         let server = try TestServer { _ in .text("inside") }
         var request = server.request("/")
@@ -269,6 +312,19 @@ struct HTTPClientTests {
     }
 }
 
+/// One byte that comes when the signal has been given.
+private final class GatedBody: BodySource {
+    private let gate: Signal
+    private let left = Atomic<Int>(1)
+
+    init(_ gate: Signal) { self.gate = gate }
+
+    func next() async throws(BodyError) -> [UInt8]? {
+        await gate.wait()
+        return left.subtract(1, ordering: .relaxed).newValue == 0 ? [1] : nil
+    }
+}
+
 /// Where others may send us: docs/federation §6, address by address.
 struct OutboundGuardTests {
     @Test(arguments: [
@@ -276,7 +332,9 @@ struct OutboundGuardTests {
         ("93.184.216.34:80", false), ("10.0.0.1:443", false), ("169.254.169.254:443", false),
         ("[2606:2800:220:1::1]:443", true), ("[::1]:443", false), ("[fe80::1]:443", false),
         ("[::ffff:10.0.0.1]:443", false), ("[64:ff9b::a00:1]:443", false),
-        ("[2002:a00:1::]:443", false),
+        ("[2002:a00:1::]:443", false), ("[::ffff:0:a00:1]:443", false),
+        ("168.63.129.16:443", false), ("[4000::1]:443", false), ("[fc00::1]:443", false),
+        ("[::ffff:93.184.216.34]:443", true), ("[3ffe::1]:443", true),
     ])
     func `an address is public on a harmless port or refused`(text: String, isAllowed: Bool) throws
     {

@@ -181,6 +181,38 @@ struct WebSocketTests {
         await hearer.closed.wait()
     }
 
+    @Test func `many pings at once are all answered`() async throws {
+        var limits = WebSocketLimits()
+        limits.pending = 1_000
+        let bounds = limits
+        let server = try TestServer { _ in
+            Response(
+                status: .switchingProtocols,
+                body: .webSocket(
+                    WebSocketUpgrade(subprotocol: nil, limits: bounds) { Hearer(echo: $0) }))
+        }
+        let socket = try server.connect()
+        socket.send(
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        #expect(try await socket.receive(until: "\r\n\r\n") != nil)
+        // Masked with zeros; far more than one read takes.
+        let (ping, count) = (
+            [0x89, 0x80 | 100, 0, 0, 0, 0] + [UInt8](repeating: 7, count: 100), 3_000
+        )
+        await BlockingPool.once {
+            socket.send(Array(repeatElement(ping, count: count).joined()))
+        }
+        var left = count * 102
+        while left > 0, let bytes = try await socket.receive(), !bytes.isEmpty {
+            left -= bytes.count
+        }
+        #expect(left == 0)
+        socket.reset()
+        await server.stop()
+    }
+
     @Test func `what is no handshake is answered as HTTP`() async throws {
         let server = try TestServer { _ in
             Response(
