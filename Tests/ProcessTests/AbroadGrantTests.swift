@@ -176,6 +176,8 @@ import Testing
             let body: JSONValue = ["world": .string("\(world)@\(address)")]
             let answer = try await user.client.send(.post, home, body)
             #expect(answer.code == code, "\(address): \(answer)")
+            let me = try await user.client.data(.get, "/api/users/@me")
+            #expect(me["home"] == nil || me["home"] == .null, "\(address): \(me)")
             let refused = try await bare.client.send(.post, home, body)
             #expect(refused.status == 403 && refused.code == 18, "\(address): \(refused)")
         }

@@ -197,9 +197,12 @@ import Testing
     {
         let place = try await Place()
         let peer = place.peer
-        typealias Case = (control: String?, asked: Int)
-        for (control, asked) in [
-            (nil, 1), ("max-age=600", 1), ("no-cache", 3), ("no-store", 3), ("max-age=0", 3),
+        // A 304 that says nothing of it leaves it as it was (RFC 9111 §4.3.4).
+        typealias Case = (control: String?, saysAgain: Bool, asked: Int)
+        for (control, saysAgain, asked) in [
+            (nil, true, 1), ("max-age=600", true, 1), ("no-cache", true, 3),
+            ("no-store", true, 3), ("max-age=0", true, 3), ("max-age=0", false, 3),
+            ("no-cache", false, 3),
         ] as [Case] {
             let id = FakePeer.id("u")
             let path = "/api/users/\(id)"
@@ -209,7 +212,9 @@ import Testing
                     request.head.text(.ifNoneMatch) == "\"v1\""
                     ? Response(status: .notModified, fields: Fields((.eTag, "\"v1\"")))
                     : FakePeer.envelope(user, (.eTag, "\"v1\""))
-                if let control { answer.fields.append(.cacheControl, control) }
+                if let control, saysAgain || answer.status != .notModified {
+                    answer.fields.append(.cacheControl, control)
+                }
                 return answer
             }
             var first: Answer?

@@ -46,6 +46,7 @@ import Testing
         #expect(try await isAlive(late))
         #expect(try await late.refusal("authenticate", ["token": "nonsense"]) == 3)
         #expect(try await late.closed(within: .seconds(20)) == .unauthenticated)
+        try await turnedOut(late, .unauthenticated)
         // The wall clock plays no part here, so these ten seconds have to pass.
         #expect(clock.now() - start >= .seconds(10))
         #expect(try await isAlive(inTime))
@@ -64,7 +65,7 @@ import Testing
         try await socket.command("authenticate", ["token": .string(user.token)])
         let other = try await TestSocket.open(node.client)
         for _ in 0..<5 { other.post("authenticate", ["token": "nonsense"]) }
-        #expect(try await other.closed() == .unauthenticated)
+        try await turnedOut(other, .unauthenticated)
         #expect(try await isAlive(socket))
     }
 

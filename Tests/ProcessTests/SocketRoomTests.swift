@@ -22,6 +22,10 @@ import Testing
             #expect(try await code(socket, joining: instance) == 36, "\(instance)")
         }
         #expect(try await socket.refusal("instance-join") == 36)
+        for impossible: JSONValue in ["No Such!", 7, .string(FakePeer.id("w"))] {
+            let code = try await socket.refusal("instance-join", ["instance": impossible])
+            #expect(code == 36, "\(impossible)")
+        }
         let anonymous = try await TestSocket.open(node.client)
         #expect(try await code(anonymous, joining: hidden) == 3)
         #expect(

@@ -14,7 +14,7 @@ struct SeatController: Sendable {
     let keeper: InstanceKeeper
     let placer: InstancePlacer
 
-    /// How many players one user may have in one instance, docs/client/socket.md §4.
+    /// How many players one user may have in one instance, docs/client/socket.md, "In an instance".
     private static let playersOfUser = 4
 
     init(_ registry: Registry) {

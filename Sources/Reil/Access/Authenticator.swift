@@ -109,7 +109,7 @@ public final class Authenticator: GateCheck {
     }
 }
 
-/// Where a request holds its credential, docs/client §2.
+/// Where a request holds its credential, docs/client, "Who calls".
 enum CredentialFinder {
     struct Found {
         fileprivate var shown: (token: ArraySlice<UInt8>, marker: Marker?)?

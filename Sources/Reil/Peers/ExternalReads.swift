@@ -4,7 +4,7 @@ import Domain
 import Federation
 import HTTP
 
-/// Reads from other nodes on behalf of this node's users, docs/federation §5: one request under
+/// Reads from other nodes on behalf of this node's users, docs/federation §6: one request under
 /// way per identical read, answers kept as long as the other node says, and nothing believed of
 /// anybody but itself.
 final class ExternalReads: Sendable {
@@ -18,6 +18,8 @@ final class ExternalReads: Sendable {
         /// Our own tag, for our clients, and theirs, to ask them again.
         let tag: String
         let theirTag: String?
+        /// For how long they said that it counts.
+        let age: Duration
         let freshUntil: Instant
         let keptAt: Instant
     }
@@ -55,7 +57,9 @@ final class ExternalReads: Sendable {
         let fresh = try await flights.run(key) { () throws(APIError) -> Kept in
             let known = self.kept.withLock { $0.entries[key] }
             let reply = try await self.peers.read(target, tag: known?.theirTag, at: server)
-            let control = CacheControl(reply.fields[.cacheControl])
+            // RFC 9111 §4.3.4: what a 304 does not say is as it was.
+            let said = reply.fields[.cacheControl]
+            let control = CacheControl(said)
             let json: [UInt8]
             if let data = reply.data {
                 var output = try PeerClient.decode(type, from: data)
@@ -67,11 +71,18 @@ final class ExternalReads: Sendable {
                 throw APIError(.noDataFromServer)
             }
             let now = self.ambient.clock.now()
-            let age = control.noCache ? .zero : control.maxAge ?? Self.standardAge
+            let age =
+                if reply.data == nil, said == nil, let known {
+                    known.age
+                } else {
+                    min(
+                        control.noCache ? .zero : control.maxAge ?? Self.standardAge,
+                        Self.longestAge)
+                }
             let made = Kept(
                 json: json, tag: EntityTag.of(json),
                 theirTag: reply.fields[.eTag] ?? (reply.data == nil ? known?.theirTag : nil),
-                freshUntil: now + min(age, Self.longestAge), keptAt: now)
+                age: age, freshUntil: now + age, keptAt: now)
             self.keep(control.noStore ? nil : made, key)
             return made
         }

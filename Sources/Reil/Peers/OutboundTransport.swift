@@ -5,7 +5,7 @@ import Federation
 import HTTP
 import Net
 
-/// The way to other nodes over the network, with the limits of docs/federation §5: guarded
+/// The way to other nodes over the network, with the limits of docs/federation §6: guarded
 /// addresses, deadlines, few connections, short answers.
 final class OutboundTransport: PeerTransport {
     /// The longest answer that is read.

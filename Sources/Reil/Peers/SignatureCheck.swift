@@ -4,7 +4,7 @@ import Domain
 import Federation
 import HTTP
 
-/// What another node asks for with its server token it must have signed, docs/federation §4:
+/// What another node asks for with its server token it must have signed, docs/federation §5:
 /// neither a stolen token nor a captured request is of use.
 struct SignatureCheck: GateCheck {
     /// The longest body that a signed request may have: it is read before anybody is believed.
@@ -60,22 +60,6 @@ struct SignatureCheck: GateCheck {
             throw APIError(.challengeFailed, context: "\(server): the nonce was used before")
         }
         peers.heard(from: server)
-        passage.request = Request(
-            head: request.head, body: ReadBody(body), client: request.client,
-            secure: request.secure, id: request.id, received: request.received, loop: request.loop)
-    }
-}
-
-/// A body that was read already, for who reads it again.
-private final class ReadBody: BodySource {
-    private let bytes: Lock<[UInt8]>
-
-    init(_ bytes: [UInt8]) { self.bytes = Lock(bytes) }
-
-    func next() async throws(BodyError) -> [UInt8]? {
-        bytes.withLock { bytes in
-            defer { bytes = [] }
-            return bytes.isEmpty ? nil : bytes
-        }
+        passage.request = request.with(body: body)
     }
 }

@@ -159,13 +159,13 @@ extension SocketLoop {
         let isOver = session.machine.refused()
         if let frame { refuse(frame, error, session) }
         if error.code == .userSuspended {
-            end(session, .denied, reason: "suspended")
+            turnOut(session, .denied, reason: "suspended")
         } else if frame == nil {
-            end(
+            turnOut(
                 session, error.code == .overloaded ? .tryAgain : .unauthenticated,
                 reason: "the credential of the upgrade is refused")
         } else if isOver {
-            end(session, .unauthenticated, reason: "too many tries")
+            turnOut(session, .unauthenticated, reason: "too many tries")
         } else {
             performWaiting(session)
         }
@@ -186,7 +186,10 @@ extension SocketLoop {
         do throws(InvalidFields) {
             input = try frame.decode(SocketMessages.Join.self)
         } catch {
-            return refuse(frame, APIError(.instanceInvalidInput, error), session)
+            // What names none is an instance that there is not.
+            let isOfName = error.problems.allSatisfy { $0.field == "instance" }
+            let code: ErrorCode = isOfName ? .instanceNotFound : .instanceInvalidInput
+            return refuse(frame, APIError(code, error), session)
         }
         guard let selector = input.instance ?? frame.target.selector else {
             return refuse(frame, APIError(.instanceNotFound), session)
@@ -312,7 +315,7 @@ extension SocketFrame {
 
 /// The `data` of an `instance-data`, as far as Reil looks at it.
 struct DataShape {
-    /// What may be said at once, socket.md §2.
+    /// What may be said at once, docs/client/socket.md, "In an instance".
     static let limit = 16 << 10
 
     /// Nil for one that there cannot be.

@@ -8,6 +8,8 @@ import HTTP
 final class Excess {
     private static let sentLimit = 128
     private static let unreadLimit = 4_096
+    /// Bytes of one frame: an Ins makes none so large, and what waits is bounded by both.
+    private static let frameLimit = 2_048
 
     private var sent: [InstanceID: [String: SocketFrame]] = [:]
     private var unread: [InstanceID: [[UInt8]: ArraySlice<UInt8>]] = [:]
@@ -44,7 +46,7 @@ final class Excess {
     /// Keeps the newest frame of each key of a segment that holds state.
     func keep(unread segment: ArraySlice<UInt8>, of instance: InstanceID) {
         var count = unread.values.reduce(0) { $0 + $1.count }
-        for frame in RoomFrameList(segment) {
+        for frame in RoomFrameList(segment) where frame.bytes.count <= Self.frameLimit {
             let key = frame.stateKey
             let isNew = unread[instance]?[key] == nil
             if isNew, count >= Self.unreadLimit { continue }

@@ -19,7 +19,7 @@ struct SessionMachine {
         case close(CloseCode)
     }
 
-    /// Bounds of one socket, socket.md §1.
+    /// Bounds of one socket, docs/client/socket.md, "How much is too much".
     enum Limits {
         static let authentication = Duration.seconds(10)
         static let tries = 5

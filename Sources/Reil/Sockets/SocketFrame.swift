@@ -21,7 +21,7 @@ struct SocketFrame: Sendable {
         case other
     }
 
-    /// The most bytes of `state`, socket.md §1.
+    /// The most bytes of `state`, docs/client/socket.md.
     static let stateLimit = 256
     /// The most bytes of `command` and `subgroup`: none that there is has more.
     private static let nameLimit = 80

@@ -39,6 +39,8 @@ actor SocketLoop {
     var isReleasing = false
     /// Since when nobody could say whether what the sockets rest on still counts.
     var uncheckedSince: Instant?
+    /// Since when Eta is back; nil while it is away.
+    var etaBackSince: Instant?
     /// Counts the losses of Eta: what was begun before the last is void.
     var etaLosses = 0
     /// Seats to give back that Eta has not taken yet.
@@ -167,6 +169,7 @@ extension SocketLoop {
             unlist(session)
         }
         session.identity = identity
+        session.knownSince = now
         session.openingPlace = nil
         session.machine.authenticated(asSomebodyElse: !isSame)
         if !isSame {

@@ -57,6 +57,8 @@ final class SocketSession {
     let sink: any WebSocketSink
     var machine: SessionMachine
     var identity: Identity?
+    /// When it was last found out who it is.
+    var knownSince: Instant
     /// Whether it logged in at the upgrade, so that `authenticate` may come without a credential.
     var hasUpgradeCredential = false
     /// The place it was let in by, among those of its address or of who opened it, until it has
@@ -75,6 +77,7 @@ final class SocketSession {
         self.number = number
         self.sink = sink
         openingPlace = place
+        knownSince = now
         machine = SessionMachine(now: now)
     }
 

@@ -37,7 +37,9 @@ extension SocketLoop {
             }
         }
         if let since = uncheckedSince, now - since > services.orphanGrace {
+            // Of those who have logged in since Eta is back, Eta would have said so.
             for session in Array(sessions.values) where session.identity != nil {
+                if let back = etaBackSince, session.knownSince >= back { continue }
                 end(session, .tryAgain, reason: "credentials cannot be checked")
             }
         }
@@ -52,7 +54,7 @@ extension SocketLoop {
                 guard session.machine.deadline <= now else { break }
                 // One that is being checked just now gets its answer first.
                 if session.machine.isBusy { break }
-                end(session, .unauthenticated, reason: "no login in time")
+                turnOut(session, .unauthenticated, reason: "no login in time")
             }
             done += 1
         }
@@ -63,6 +65,7 @@ extension SocketLoop {
     /// Eta is away.
     func etaLost() {
         etaLosses += 1
+        etaBackSince = nil
         uncheckedSince = uncheckedSince ?? now
     }
 
@@ -70,6 +73,7 @@ extension SocketLoop {
     /// other seat is owed.
     func etaBack() {
         owed = []
+        etaBackSince = now
         Task.immediate { await self.recheck() }
     }
 

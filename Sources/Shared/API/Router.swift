@@ -32,6 +32,13 @@ public struct Exchange: Sendable {
     /// The outside.
     public let ambient: Ambient
 
+    /// The same with a request whose body was read.
+    public func with(_ request: Request) -> Exchange {
+        var passage = passage
+        passage.request = request
+        return Exchange(passage: passage, captures: captures, query: query, ambient: ambient)
+    }
+
     /// The context for a controller.
     public var context: RequestContext { RequestContext(passage, ambient) }
 }

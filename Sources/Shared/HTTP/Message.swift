@@ -219,6 +219,13 @@ public final class Request: Sendable {
 
     /// The body's length: 0 for none, nil when its end shows only by its chunks.
     public var bodyLength: Int64? { head.bodyLength }
+
+    /// The same request for who reads its body again, of which `bytes` were read.
+    public func with(body bytes: [UInt8]) -> Request {
+        Request(
+            head: head, body: BytesBody(bytes), client: client, secure: secure, id: id,
+            received: received, loop: loop)
+    }
 }
 
 /// What a responder gives back.
@@ -335,6 +342,22 @@ extension BodySource {
             if all.isEmpty { all = chunk } else { all.append(contentsOf: chunk) }
         }
         return all
+    }
+}
+
+/// A body that is at hand, in one piece.
+public final class BytesBody: BodySource {
+    private let bytes: Lock<[UInt8]>
+
+    /// A body of these bytes.
+    public init(_ bytes: [UInt8]) { self.bytes = Lock(bytes) }
+
+    /// All of it, once.
+    public func next() async throws(BodyError) -> [UInt8]? {
+        bytes.withLock { bytes in
+            defer { bytes = [] }
+            return bytes.isEmpty ? nil : bytes
+        }
     }
 }
 

@@ -591,17 +591,3 @@ private final class ResponseBody: BodySource {
 
     func next() async throws(BodyError) -> [UInt8]? { try await connection.nextBody(exchange) }
 }
-
-/// A body that is there already.
-final class MemoryBody: BodySource {
-    private let bytes: Lock<[UInt8]?>
-
-    init(_ bytes: [UInt8]) { self.bytes = Lock(bytes.isEmpty ? nil : bytes) }
-
-    func next() async throws(BodyError) -> [UInt8]? {
-        bytes.withLock { bytes in
-            defer { bytes = nil }
-            return bytes
-        }
-    }
-}

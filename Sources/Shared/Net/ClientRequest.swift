@@ -118,7 +118,7 @@ public struct ClientResponse: Sendable {
     public var bodyLength: Int64? { head.bodyLength }
 
     /// The body; let go of unread, the connection is closed.
-    public var body: any BodySource { rest ?? MemoryBody(whole ?? []) }
+    public var body: any BodySource { rest ?? BytesBody(whole ?? []) }
 
     /// All of the body, if it is at most `limit` bytes.
     public func collect(limit: Int) async throws(ClientError) -> [UInt8] {
