@@ -71,6 +71,7 @@ let package = Package(
             name: "ProcessTests",
             dependencies: [
                 "Support", "Base", "Crypto", "Domain", "HTTP", "Net", "API", "Federation",
+                "CSystem",
             ],
             path: "Tests/ProcessTests", swiftSettings: strict),
     ]

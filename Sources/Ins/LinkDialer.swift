@@ -118,7 +118,10 @@ final class LinkDialer: Component {
                 state.kept.remove(target)
                 return false
             }
-            if !isWanted { return }
+            if !isWanted {
+                ambient.log.notice("reil given up", .text("reil", "\(target.reil)"))
+                return
+            }
             await dial(target)
             if state.withLock({ $0.links[target] == nil }) {
                 await pause(delay)

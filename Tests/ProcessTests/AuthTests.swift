@@ -210,4 +210,43 @@ import Testing
             .get, "/api/time", fields: [("Authorization", "Bearer avr_i_nothing")])
         #expect(dead.code == 3, "\(dead)")
     }
+
+    /// A login that is on its way while the account is disabled is refused, or ended with the rest.
+    @Test func `no login that races with disabling outlives it`() async throws {
+        let node = try await Shared.plain.get()
+        for _ in 0..<3 {
+            let user = try await node.user()
+            let body: JSONValue = [
+                "username": .string(user.name), "password": .string(user.password),
+            ]
+            let isDisabled = Lock(false)
+            let answers = try await withThrowingTaskGroup(of: [Answer].self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        var answers: [Answer] = []
+                        // A few more than until the command has ended.
+                        while answers.count < 5 || !isDisabled.withLock({ $0 }) {
+                            answers.append(
+                                try await node.client.send(.post, "/api/auth/login", body))
+                        }
+                        return answers
+                    }
+                }
+                group.addTask {
+                    try await node.eta("user", "tag", user.name, "avr:disabled")
+                    isDisabled.withLock { $0 = true }
+                    return []
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            let logins = answers.filter { $0.status == 200 }
+            #expect(!logins.isEmpty)
+            #expect(answers.contains { $0.status == 403 && $0.code == 58 })
+            for answer in logins {
+                let token = try login(answer).token.text
+                let refused = try await me(node.client.with(token: token))
+                #expect(refused.status != 200, "\(refused)")
+            }
+        }
+    }
 }

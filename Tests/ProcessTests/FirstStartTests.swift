@@ -127,6 +127,15 @@ import Testing
         _ = try folder.write("avr_n_" + String(repeating: "A", count: 43), to: "late.credential")
         try await reil.says("eta at 127.0.0.1:\(eta)")
         try await ins.says("reil at 127.0.0.1:\(front)")
+        // Before Eta's first word: what needs none is answered, without a gateway to go to.
+        let client = TypedClient(SocketAddress(.v4(0x7F00_0001), port: front))
+        for (target, status) in [("/api/time", 200), ("/api/users", 503), ("/api/nothing", 404)] {
+            let answer = try await client.send(.get, target)
+            #expect(answer.status == status, "\(target): \(answer)")
+            #expect(answer["AVR-Gateway"] == nil && answer["X-Content-Type-Options"] == "nosniff")
+            #expect(answer["Access-Control-Allow-Origin"] == "*")
+            #expect((answer.code == 70) == (status == 503), "\(answer)")
+        }
         for process in [reil, ins] {
             #expect(process.isRunning && process.output.isEmpty)
             // Told to stop before there was anything to stop: at once.

@@ -1,6 +1,7 @@
 import API
 import Base
 import Domain
+import Glibc
 import HTTP
 import Support
 import Testing
@@ -85,5 +86,23 @@ struct RoomTests {
         #expect(!guest.waiting.contains { $0["command"] == "instance-joined" })
         try await guest.command("instance-data", ["instance": instance, "data": "again"])
         try await host.event("instance-data") { $0["data"]?["data"] == "again" }
+    }
+
+    @Test func `an Ins that has hung is noticed by its silence, and is back when it speaks`()
+        async throws
+    {
+        let node = try await TestNode.start()
+        let ins = node.process("ins-1")
+        func holds(_ count: Int64) async throws {
+            try await Eventually.holds("\(count) Ins") { status in
+                let answer = try await node.client.send(.get, "/api/health")
+                status.text = "\(answer)"
+                return answer.data?["ins"] == .integer(count)
+            }
+        }
+        ins.send(SIGSTOP)
+        try await holds(0)
+        ins.send(SIGCONT)
+        try await holds(1)
     }
 }

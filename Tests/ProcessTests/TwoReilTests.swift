@@ -102,4 +102,15 @@ import Testing
         #expect(again["data"]?["data"] == "welcome back")
         #expect(host.closeCode == nil)
     }
+
+    @Test func `a gateway that the node has no more is dialled no more`() async throws {
+        let pair = try await Pair()
+        let ins = pair.node.process("ins-1")
+        pair.second.kill()
+        try await ins.says("reil given up")
+        let lines = ins.log.split(separator: "\n").filter { $0.contains("reil given up") }
+        #expect(lines.count == 1 && lines[0].contains(pair.other.authority), "\(lines)")
+        let answer = try await pair.node.client.send(.get, "/api/health")
+        #expect(answer.data?["ins"] == 1, "\(answer)")
+    }
 }

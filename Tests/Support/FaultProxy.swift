@@ -21,6 +21,8 @@ public final class FaultProxy: Sendable {
         var weather = Weather.clear
         var isOver = false
         var connections = 0
+        var refused: [UInt8]?
+        var refusals = 0
     }
 
     /// Where to speak to instead.
@@ -49,6 +51,18 @@ public final class FaultProxy: Sendable {
     /// Changes what happens from now on.
     public func become(_ weather: Weather) { state.withLock { $0.weather = weather } }
 
+    /// Breaks off from now on each connection over which the client says `text`, as soon as it
+    /// does; nil: none any more.
+    public func refuse(_ text: String?) {
+        state.withLock { state in
+            state.refused = text.map { Array($0.utf8) }
+            state.refusals = 0
+        }
+    }
+
+    /// How many connections were broken off for what was said.
+    public var refusals: Int { state.withLock(\.refusals) }
+
     /// How many connections stand.
     public var connections: Int { state.withLock(\.connections) }
 
@@ -67,8 +81,12 @@ public final class FaultProxy: Sendable {
                 continue
             }
             let pair = Pair(client, server, state)
-            let there = TestLoops.pool.submit { pair.pump(from: client, to: server) }
-            let back = TestLoops.pool.submit { pair.pump(from: server, to: client) }
+            let there = TestLoops.pool.submit {
+                pair.pump(from: client, to: server, isThere: true)
+            }
+            let back = TestLoops.pool.submit {
+                pair.pump(from: server, to: client, isThere: false)
+            }
             precondition(there && back, "no threads for a proxy's connection")
         }
     }
@@ -92,7 +110,7 @@ public final class FaultProxy: Sendable {
             state.withLock { $0.connections -= 1 }
         }
 
-        func pump(from: Int32, to: Int32) {
+        func pump(from: Int32, to: Int32, isThere: Bool) {
             while true {
                 let (weather, isOver) = state.withLock { ($0.weather, $0.isOver) }
                 if isOver { return breakOff() }
@@ -113,8 +131,19 @@ public final class FaultProxy: Sendable {
                     if case .delayed(let time) = weather {
                         usleep(UInt32(time.nanoseconds / 1_000))
                     }
+                    if isThere, isRefused(bytes) { return breakOff() }
                     if !RawSocket.send(to, bytes) { return breakOff() }
                 }
+            }
+        }
+
+        private func isRefused(_ bytes: [UInt8]) -> Bool {
+            state.withLock { state in
+                guard let refused = state.refused, bytes.firstRange(of: refused) != nil else {
+                    return false
+                }
+                state.refusals += 1
+                return true
             }
         }
 
