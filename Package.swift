@@ -63,7 +63,7 @@ let package = Package(
             dependencies: [
                 "Support", "Base", "Crypto", "Domain", "HTTP", "Storage", "Net", "API",
                 "Federation",
-                "Runtime", "Eta", "Reil", "Ins",
+                "Runtime", "Eta", "Reil", "Ins", "CSystem",
             ],
             // Tables of the contract: data that the tests read, no sources.
             path: "Tests/UnitTests", exclude: ["Contract", "Vectors"], swiftSettings: strict),

@@ -24,7 +24,7 @@ final class FakeServer: Sendable {
 
         func send(_ text: String) { send(Array(text.utf8)) }
 
-        private func send(_ bytes: [UInt8]) {
+        func send(_ bytes: [UInt8]) {
             unsafe bytes.withUnsafeBytes { _ = unsafe System.send(socket, $0) }
         }
 

@@ -252,6 +252,29 @@ struct HTTPClientTests {
         await stranger.stop()
     }
 
+    /// In TLS 1.2 the server's last word of the handshake comes last, and what it says unasked may
+    /// stand right behind it.
+    @Test func `a word behind the handshake that nobody asked for ends the connection`()
+        async throws
+    {
+        let authority = try TestAuthority()
+        let issued = try authority.issue("net")
+        let server = try FakeServer { _, connection in
+            TLS12Server(issued)?.greet(
+                connection, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly")
+        }
+        let local = try TestServer(
+            clientTLS: try TLSClientConfiguration(caFile: authority.certificateFile)
+        ) { _ in .text("unused") }
+        let request = ClientRequest(
+            .get, secure: true, host: "127.0.0.1", port: server.address.port,
+            target: Array("/".utf8))
+        for _ in 0..<3 {
+            await #expect(throws: ClientError.malformed) { try await local.text(request) }
+        }
+        await local.stop()
+    }
+
     /// A server that ends a kept connection without TLS's own goodbye says nothing about whom it
     /// is: what was asked then is asked again, as it is without TLS.
     @Test func `a kept TLS connection that is just cut is replaced by a new one`() async throws {

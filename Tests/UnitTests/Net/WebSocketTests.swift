@@ -228,6 +228,33 @@ struct WebSocketTests {
         await plain.stop()
     }
 
+    @Test func `one that is being opened while the server stops is closed with a word`()
+        async throws
+    {
+        let (asked, gate) = (Signal(), Signal())
+        let server = try TestServer { _ in
+            asked.fire()
+            await gate.wait()
+            return Response(
+                status: .switchingProtocols,
+                body: .webSocket(WebSocketUpgrade(subprotocol: nil) { Hearer(echo: $0) }))
+        }
+        let hearer = Hearer()
+        async let dialled = dial(server, hearer)
+        await asked.wait()
+        let drained = Task.immediate { await server.server.drain(deadline: .seconds(5)) }
+        // What each loop was told is done when it comes to what it was told afterwards.
+        for loop in server.group.loops {
+            await withCheckedContinuation { told in loop.execute { told.resume() } }
+        }
+        gate.fire()
+        _ = try await dialled
+        await hearer.closed.wait()
+        #expect(hearer.heard.withLock { $0.code } == .goingAway)
+        await drained.value
+        await server.stop()
+    }
+
     @Test func `a stopping server closes its sockets with a word`() async throws {
         let server = try TestServer { _ in
             Response(
