@@ -62,8 +62,7 @@ let package = Package(
             name: "UnitTests",
             dependencies: [
                 "Support", "Base", "Crypto", "Domain", "HTTP", "Storage", "Net", "API",
-                "Federation",
-                "Runtime", "Eta", "Reil", "Ins", "CSystem",
+                "Federation", "Runtime", "Eta", "Reil", "Ins", "CSystem",
             ],
             // Tables of the contract: data that the tests read, no sources.
             path: "Tests/UnitTests", exclude: ["Contract", "Vectors"], swiftSettings: strict),

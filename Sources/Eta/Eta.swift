@@ -9,7 +9,7 @@ public enum Eta {
         name: "eta",
         summary: "The registry of a node: users, worlds, files, instances, and who may do what.",
         settings: EtaSettings.all,
-        elsewhere: NodeSettings.prefixes(besides: "eta"),
+        elsewhere: NodeSettings.keys,
         subcommands: Administration.subcommands, serve: serve)
 
     /// Runs until told to stop.

@@ -13,7 +13,7 @@ public struct EtaSettings: Sendable {
 
     static let nodeAddress = Setting(
         "node.address", .serverAddress, default: "127.0.0.1:3032",
-        help: "The node's address, by which the world knows it; never changes once it is known")
+        help: "The node's address, by which the world knows it; the same at every start")
     static let nodeSecure = Setting(
         "node.secure", .bool, default: "false",
         help: "Whether the node is reached by https at its address")

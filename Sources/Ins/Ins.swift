@@ -9,7 +9,7 @@ public enum Ins {
     static let program = Program(
         name: "ins",
         summary: "An instance server: runs rooms for a node, and dials out to its Reil.",
-        settings: InsSettings.all, elsewhere: NodeSettings.prefixes(besides: "ins"),
+        settings: InsSettings.all, elsewhere: NodeSettings.keys,
         subcommands: [], serve: serve)
 
     /// Runs until told to stop.

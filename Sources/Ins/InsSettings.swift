@@ -19,7 +19,7 @@ public struct InsSettings: Sendable {
         "ins.region", .optional(.text(1...64)), default: "", help: "Where it stands, for people")
     static let capacity = Setting(
         "ins.capacity", .int(1...1_000_000), default: "1024", unit: "players",
-        help: "How many players it takes at the most")
+        help: "How many players it is meant for: a fuller one gets no new instance")
     static let tick = Setting(
         "ins.tick", .duration(.milliseconds(1)...(.seconds(1))), default: "20ms",
         help: "How long a busy room gathers what its members say before it is sent")

@@ -74,7 +74,7 @@ final class GatewayRole: Component {
         let local = LocalController(
             eta: eta, ambient: ambient, insCount: { roster.linkCount })
         router.on(encoded: ServerAPI.fetch, local.server)
-        router.on(ServerAPI.fetchAt, local.serverAt)
+        router.on(encoded: ServerAPI.fetchAt, local.serverAt)
         router.on(atOnce: ServerAPI.time, local.time)
         router.on(atOnce: ServerAPI.health, local.health)
         router.on(ServerAPI.openAPI, local.openAPI)
@@ -90,8 +90,8 @@ final class GatewayRole: Component {
                 router.bind(HotWorldEndpoint(relay: relay, worlds: worlds))
             case (.get, WorldAPI.FilePath.template) where settings.eta.isLoopback:
                 router.bind(FileEndpoint(relay: relay, worlds: worlds))
-            case (.get, UserAPI.HomePath.template), (.post, UserAPI.HomePath.template):
-                router.bind(HomeEndpoint(relay: relay, reads: peering.reads))
+            case _ where WorldAbroadEndpoint.concerns(facts):
+                router.bind(WorldAbroadEndpoint(relay: relay, reads: peering.reads))
             case _: router.bind(relay)
             }
         }
@@ -100,7 +100,9 @@ final class GatewayRole: Component {
         let missing = router.missing(of: AllEndpoints.all)
         precondition(missing.isEmpty, "endpoints without a method: \(missing)")
         var limits = ServerLimits()
-        limits.unlimited = settings.exempt
+        limits.connectionsPerAddress = settings.connections
+        // Behind a proxy there is everybody.
+        limits.unlimited = settings.exempt + settings.trustedProxies
         server = HTTPServer(
             group: group, name: "front",
             responder: FrontServer(router: router, eta: eta, secure: tls != nil), limits: limits,

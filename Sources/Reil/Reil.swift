@@ -9,7 +9,7 @@ public enum Reil {
         name: "reil",
         summary: "The gateway of a node: the only process that clients and other nodes talk to.",
         settings: ReilSettings.all,
-        elsewhere: NodeSettings.prefixes(besides: "reil"),
+        elsewhere: NodeSettings.keys,
         subcommands: [], serve: serve)
 
     /// Runs until told to stop.

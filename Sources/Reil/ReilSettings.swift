@@ -32,9 +32,12 @@ public struct ReilSettings: Sendable {
     static let clusterKey = Setting(
         "cluster.key", .secretFile, default: "data/keys/cluster.key",
         help: "The file of the key that the processes of a node share; Eta makes it")
+    static let connections = Setting(
+        "limits.connections", .int(1...1_000_000), default: "1024",
+        help: "Connections of one address (one /64 of IPv6) at once")
     static let exempt = Setting(
         "limits.exempt", .list(of: .networkRange), default: "",
-        help: "Networks that no rate limit binds")
+        help: "Networks that neither rates nor `limits.connections` bind")
     static let ordinaryRate = Setting(
         "limits.requests", .int(1...1_000_000), default: "100", unit: "per second",
         help: "Requests of a user, or an address, beyond the burst")
@@ -61,7 +64,7 @@ public struct ReilSettings: Sendable {
         help: "Worlds and instances that one user makes")
     static let meetingBurst = Setting(
         "limits.meetings", .int(1...1_000_000), default: "30", unit: "per min",
-        help: "Integrity tokens, follows and invites of one user")
+        help: "Integrity tokens of one user")
     static let allowNetworks = Setting(
         "federation.allow_networks", .list(of: .networkRange), default: "",
         help: "Networks that are not public and where other nodes may be all the same")
@@ -88,7 +91,8 @@ public struct ReilSettings: Sendable {
 
     static let all: [any AnySetting] = [
         listen, eta, gateway, linkAddress, certificate, certificateKey, trustedProxies,
-        orphanGrace, clusterKey, exempt, ordinaryRate, ordinaryBurst, serverRate, serverBurst,
+        orphanGrace, clusterKey, connections, exempt, ordinaryRate, ordinaryBurst, serverRate,
+        serverBurst,
         registerBurst, challengeBurst, uploadBurst, createBurst, meetingBurst, allowNetworks,
         insecurePeers, caFile, discoveryAge, unauthenticatedSockets, userSockets, socketQueue,
         origins,
@@ -112,6 +116,8 @@ public struct ReilSettings: Sendable {
     public var clusterKey: Secret
     /// Whom no rate binds.
     public var exempt: [NetworkRange]
+    /// Connections of one address.
+    public var connections: Int
     /// How often each class of request may come.
     public var rates: RateLimits
     /// Networks that are not public and are spoken to.
@@ -142,6 +148,7 @@ public struct ReilSettings: Sendable {
         trustedProxies = config[Self.trustedProxies]
         orphanGrace = config[Self.orphanGrace]
         exempt = config[Self.exempt]
+        connections = config[Self.connections]
         rates = RateLimits(config)
         allowNetworks = config[Self.allowNetworks]
         insecurePeers = config[Self.insecurePeers]

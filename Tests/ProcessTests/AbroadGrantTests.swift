@@ -135,6 +135,24 @@ import Testing
         }
     }
 
+    @Test func `a visitor whose home tells no profile is looked up there`() async throws {
+        let place = try await AbroadTests.Place()
+        let (node, peer, id) = (place.node, place.peer, FakePeer.id("u"))
+        peer.on("GET /api/users/\(id)", data: peer.user(id, ["displayname": "Viola"]))
+        let reference = JSONValue.string("\(id)@\(peer.address)")
+        let granted = try await peer.send(
+            .put, "/api/integrity", ["user": reference], to: node,
+            token: try await peer.token(at: node))
+        #expect(granted.status == 201, "\(granted)")
+        let token = try #require(granted.data?["token"]?.stringValue)
+        let room = try await place.user.instance()
+        let visitor = try await TestSocket.open(node.client.with(token: token))
+        let joined = try await visitor.command("instance-join", ["instance": .string(room)])
+        let player = joined["players"]?.arrayValue?.first { $0["user"] == reference }
+        #expect(player?["displayname"] == "Viola", "\(joined)")
+        #expect(peer.count(of: "GET /api/users/\(id)") == 1, "\(peer.asked)")
+    }
+
     @Test func `a home abroad is the world that is there, with the version that was chosen`()
         async throws
     {
@@ -159,6 +177,82 @@ import Testing
         #expect(try await user.client.send(.delete, home).status == 200)
         let none = try await user.client.send(.get, home)
         #expect(none.status == 404 && none.code == 43, "\(none)")
+    }
+
+    /// However its body comes, and whatever became of the other node in between: nothing is kept
+    /// that was refused.
+    @Test func `a choice that cannot be read is not kept, in whatever form it comes`() async throws
+    {
+        let place = try await AbroadTests.Place()
+        let (node, gone) = (place.node, "127.0.0.1:\(FreePort.next())")
+        let user = try await node.user()
+        let body = #"{"world":"\#(FakePeer.id("w"))@\#(gone)"}"#
+        for (form, text) in [
+            (
+                "Transfer-Encoding: chunked",
+                "\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n0\r\n\r\n"
+            ),
+            (
+                "Content-Length: \(body.utf8.count + 9_000)",
+                body + String(repeating: " ", count: 9_000)
+            ),
+        ] {
+            for (method, path) in [("POST", "/api/users/@me/home"), ("PUT", "/api/instances")] {
+                let connection = try await RawConnection(node.client.address)
+                await connection.send(
+                    "\(method) \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                        + "Authorization: Bearer \(user.token)\r\nConnection: close\r\n\(form)\r\n\r\n\(text)"
+                )
+                let answer = await connection.receiveAll()
+                #expect(answer?.contains(#""code":6"#) == true, "\(form): \(answer ?? "nothing")")
+            }
+        }
+        let me = try await user.client.data(.get, "/api/users/@me")
+        #expect(me["home"] == nil || me["home"] == .null, "\(me)")
+        let made = try await user.client.data(.get, "/api/instances?owner=\(user.reference)")
+        #expect(made["items"] == [], "\(made)")
+        // Whose home it is comes first: nobody abroad is asked for who may not set it.
+        let other = try await node.user()
+        let refused = try await other.client.send(
+            .post, "/api/users/\(user.id)/home",
+            ["world": .string("\(FakePeer.id("w"))@\(place.peer.address)")])
+        #expect(refused.code == 12, "\(refused)")
+        #expect(place.peer.asked.isEmpty, "\(place.peer.asked)")
+    }
+
+    @Test func `an instance of a world abroad is made as that world is`() async throws {
+        let place = try await AbroadTests.Place()
+        let (peer, user) = (place.peer, try await place.node.user())
+        let world = FakePeer.id("w")
+        // The newest is the one that was made last, and what has no file is no version yet.
+        let ids = (0..<3).map { _ in FakePeer.id("f") }.sorted()
+        let assets = zip(ids, ["2.0", "1.0", "3.0"]).map { id, version in
+            peer.asset(id, ["version": .string(version), "empty": .boolean(version == "3.0")])
+        }
+        peer.on(
+            "GET /api/worlds/\(world)",
+            data: peer.world(world, ["capacity": 7, "assets": .array(assets)]))
+        func make(_ world: String, _ more: JSONObject = [:]) async throws -> Answer {
+            var body: JSONObject = ["world": .string("\(world)@\(peer.address)")]
+            for member in more.members { body[member.key] = member.value }
+            return try await user.client.send(.put, "/api/instances", .object(body))
+        }
+        let made = try await make(world)
+        #expect(made.status == 201 && made.data?["capacity"] == 7, "\(made)")
+        #expect(made.data?["world"] == .string("\(world):1.0@\(peer.address)"), "\(made)")
+        let named = try await make(world + ":2.0", ["capacity": 3])
+        #expect(named.data?["capacity"] == 3, "\(named)")
+        #expect(named.data?["world"] == .string("\(world):2.0@\(peer.address)"), "\(named)")
+        #expect(peer.count(of: "GET /api/worlds/\(world)") == 1, "\(peer.asked)")
+        let none = try await make(world + ":3.0")
+        #expect(none.status == 400 && none.code == 33 && none.problems == ["world"], "\(none)")
+        let missing = try await make(FakePeer.id("w"))
+        #expect((400..<600).contains(missing.status) && missing.code != nil, "\(missing)")
+        // What a client says of it itself counts for nothing.
+        let lie = try await user.client.send(
+            .put, "/api/instances", ["world": .string("\(world):3.0@\(peer.address)")],
+            fields: [("AVR-World-Read", "\(world):3.0@\(peer.address) 1000")])
+        #expect(lie.code == 33, "\(lie)")
     }
 
     @Test func `a home abroad that is not there, or is another, is refused`() async throws {

@@ -110,7 +110,7 @@ import Testing
         name: String
     ) async throws {
         let row = EndpointTable.row(name)
-        guard row.captureCount > 0, !row.kinds.contains("server") else { return }
+        guard row.captureCount > 0 else { return }
         let client = try await Self.administrator.get().client
         let body: JSONValue? = row.takesJSON ? [:] : nil
         let tricks = [
@@ -121,7 +121,8 @@ import Testing
             + tricks.map({ trick in
                 "/"
                     + row.template.split(separator: "/").map { part -> String in
-                        part.contains(":") ? trick : String(part)
+                        guard let capture = part.firstIndex(of: ":") else { return String(part) }
+                        return part[..<capture] + trick
                     }.joined(separator: "/")
             })
         {

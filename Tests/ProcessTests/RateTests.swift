@@ -61,4 +61,27 @@ import Testing
         #expect(last.status == 429 && last.code == 55, "\(last)")
         #expect(try await ask(node, for: nil).status == 429)
     }
+
+    @Test(arguments: [false, true]) func `an address has so many connections, a proxy any number`(
+        isTrusted: Bool
+    ) async throws {
+        var shape = NodeShape()
+        shape.ins = 0
+        shape.isLimited = true
+        shape.reil = [("limits.connections", "3")]
+        if isTrusted { shape.reil.append(("reil.trusted_proxies", "127.0.0.0/8")) }
+        let node = try await TestNode.start(shape)
+        var open: [RawConnection] = []
+        var answered = 0
+        for _ in 0..<12 {
+            let connection = try await RawConnection(node.client.address)
+            await connection.send("GET /api/time HTTP/1.1\r\nHost: a\r\n\r\n")
+            let answer = await connection.receive(until: "\r\n\r\n")
+            if answer?.hasPrefix("HTTP/1.1 200") == true { answered += 1 }
+            open.append(connection)
+        }
+        // One may be the client's own, which has asked for health.
+        #expect(isTrusted ? answered == 12 : (2...3).contains(answered), "\(answered)")
+        #expect(open.count == 12)
+    }
 }

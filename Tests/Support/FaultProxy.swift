@@ -111,16 +111,7 @@ public final class FaultProxy: Sendable {
         }
 
         func pump(from: Int32, to: Int32, isThere: Bool) {
-            while true {
-                let (weather, isOver) = state.withLock { ($0.weather, $0.isOver) }
-                if isOver { return breakOff() }
-                switch weather {
-                case .broken: return breakOff()
-                case .silent:
-                    usleep(5_000)
-                    continue
-                case .clear, .delayed: break
-                }
+            while mayPass() {
                 switch RawSocket.receive(from, wait: 20) {
                 case .nothing: break
                 case .end:
@@ -128,11 +119,26 @@ public final class FaultProxy: Sendable {
                     return
                 case .failed: return breakOff()
                 case .bytes(let bytes):
-                    if case .delayed(let time) = weather {
+                    if case .delayed(let time) = state.withLock(\.weather) {
                         usleep(UInt32(time.nanoseconds / 1_000))
                     }
-                    if isThere, isRefused(bytes) { return breakOff() }
-                    if !RawSocket.send(to, bytes) { return breakOff() }
+                    // The weather may have changed while nothing came.
+                    guard mayPass(), !(isThere && isRefused(bytes)), RawSocket.send(to, bytes)
+                    else { return breakOff() }
+                }
+            }
+            breakOff()
+        }
+
+        /// Waits until bytes may pass; false when they never will.
+        private func mayPass() -> Bool {
+            while true {
+                let (weather, isOver) = state.withLock { ($0.weather, $0.isOver) }
+                if isOver { return false }
+                switch weather {
+                case .broken: return false
+                case .silent: usleep(5_000)
+                case .clear, .delayed: return true
                 }
             }
         }

@@ -75,7 +75,7 @@ struct InstanceController: Sendable {
         try requireReach(of: world, for: context.caller)
         let (now, random) = (context.now, context.ambient.random)
         let view = try await database.write { (transaction) throws(APIError) in
-            let (world, capacity) = try chosen(world, context.caller, transaction.reader)
+            let (world, capacity) = try chosen(world, context, transaction.reader)
             let name =
                 if let name = body.name { name } else {
                     try freeName(random, transaction.reader)
@@ -113,21 +113,32 @@ struct InstanceController: Sendable {
         }
     }
 
-    /// The world in the version that the instance keeps, and how many players it is meant for. What
-    /// is on another node is taken as it is named.
+    /// The world in the version that the instance keeps, and how many players it is meant for.
+    ///
+    /// - Throws: 33 for a version that there is not; for a world of another node that was not read
+    ///   yet, that it is to be.
     private func chosen(
-        _ world: WorldReference, _ caller: Caller, _ reader: borrowing Reader<APIError>
+        _ world: WorldReference, _ context: RequestContext, _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> (WorldReference, Capacity) {
-        guard world.isInternal(to: node.address) else { return (world, .standard) }
-        let (row, _) = try WorldGate.visible(world.id, to: caller, node, reader)
-        guard let version = world.version else {
-            let newest = try AssetStore.newestVersion(of: world.id, reader)
-            return (world.version(newest), row.capacity)
+        let (found, capacity): (WorldReference, Capacity)
+        if world.isInternal(to: node.address) {
+            let (row, _) = try WorldGate.visible(world.id, to: context.caller, node, reader)
+            let version: AssetLabel? =
+                if let named = world.version {
+                    try AssetStore.hasVersion(named, of: world.id, reader) ? named : nil
+                } else {
+                    try AssetStore.newestVersion(of: world.id, reader)
+                }
+            (found, capacity) = (world.version(version), row.capacity)
+        } else if let read = context.worldRead(for: world) {
+            (found, capacity) = (read.world, read.capacity)
+        } else {
+            throw .worldAbroad(world, for: .choice)
         }
-        guard try AssetStore.hasVersion(version, of: world.id, reader) else {
-            throw APIError(.instanceInvalidInput, field: "world", "has no version \(version)")
+        if let named = world.version, found.version != named {
+            throw APIError(.instanceInvalidInput, field: "world", "has no version \(named)")
         }
-        return (world, row.capacity)
+        return (found, capacity)
     }
 
     /// One of sixteen million; with half of them taken the sixth is free all but never not.

@@ -44,6 +44,8 @@ struct HomeController: Sendable {
             var user = try find(path, or: .userCannotUpdate, context, transaction.reader)
             if home.isInternal(to: node.address) {
                 _ = try WorldGate.visible(home.id, to: context.caller, node, transaction.reader)
+            } else if context.worldRead(for: home) == nil {
+                throw .worldAbroad(home, for: .choice)
             }
             user.home = home
             user.updatedAt = context.now
@@ -89,7 +91,9 @@ struct HomeController: Sendable {
         _ home: WorldReference, _ isFallback: Bool, _ context: RequestContext,
         _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> HomeView? {
-        guard home.isInternal(to: node.address) else { throw .homeAbroad(home, isFallback) }
+        guard home.isInternal(to: node.address) else {
+            throw .worldAbroad(home, for: isFallback ? .fallback : .home)
+        }
         do throws(APIError) {
             let (world, _) = try WorldGate.visible(home.id, to: context.caller, node, reader)
             let assets = try AssetStore.all(of: home.id, reader)

@@ -380,6 +380,6 @@ extension Passage {
 enum RelayedFields {
     static let removed: [FieldName] = [
         .authorization, .avrStatement, .avrRequestID, .avrClient, .avrReilRun, .avrGateway,
-        .avrAcceptFile, .xForwardedFor,
+        .avrAcceptFile, .avrWorldRead, .xForwardedFor,
     ]
 }

@@ -12,9 +12,12 @@ struct LocalController {
     /// `GET /api/server`
     @Sendable func server(
         _ path: ServerAPI.ServerPath, _ body: NoBody, _ context: RequestContext
-    ) async throws(APIError) -> Encoded<Server> {
+    ) async throws(APIError) -> Encoded<Server> { try own() }
+
+    private func own() throws(APIError) -> Encoded<Server> {
         guard let welcome = eta.welcome else { throw .overloaded(context: "no word of eta yet") }
         var server = welcome.server
+        // As this Reil is reached.
         server.gateway = eta.gateway ?? server.gateway
         var still = server
         still.stats = ServerStats(users: 0, worlds: 0, instances: 0, players: 0)
@@ -24,10 +27,10 @@ struct LocalController {
     /// `GET /api/server@:server` of this node itself; others are read abroad.
     @Sendable func serverAt(
         _ path: ServerAPI.ServerAtPath, _ body: NoBody, _ context: RequestContext
-    ) async throws(APIError) -> Server {
-        guard let welcome = eta.welcome else { throw .overloaded(context: "no word of eta yet") }
-        guard path.server == welcome.server.address else { throw APIError(.serverNotFound) }
-        return welcome.server
+    ) async throws(APIError) -> Encoded<Server> {
+        let own = try own()
+        guard path.server == eta.welcome?.server.address else { throw APIError(.serverNotFound) }
+        return own
     }
 
     /// `GET /api/time`

@@ -37,10 +37,10 @@ actor SocketLoop {
     var hasty: Set<Int> = []
     var isTicking = false
     var isReleasing = false
-    /// Since when nobody could say whether what the sockets rest on still counts.
-    var uncheckedSince: Instant?
-    /// Since when Eta is back; nil while it is away.
-    var etaBackSince: Instant?
+    /// Whether Eta is away, or was and has not said of all sockets whether they still count.
+    var isUnchecked = false
+    /// Whether Eta is away.
+    var isEtaAway = false
     /// Counts the losses of Eta: what was begun before the last is void.
     var etaLosses = 0
     /// Seats to give back that Eta has not taken yet.
@@ -169,7 +169,7 @@ extension SocketLoop {
             unlist(session)
         }
         session.identity = identity
-        session.knownSince = now
+        session.uncheckedSince = isEtaAway ? now : nil
         session.openingPlace = nil
         session.machine.authenticated(asSomebodyElse: !isSame)
         if !isSame {
@@ -216,7 +216,11 @@ extension SocketLoop {
 
     /// Tells why, and closes.
     func turnOut(_ session: SocketSession, _ code: CloseCode, reason: String) {
-        event(.unauthenticated, EncodedJSON(["reason": reason]), to: session)
+        let number = session.machine.nextSequence()
+        let word = EventFrame.make(
+            .unauthenticated, sequence: number, data: EncodedJSON(["reason": reason]))
+        // Who reads nothing is not told, and closed by that code all the same.
+        if hasRoom(for: word.count, session) { session.sink.send(text: word) }
         end(session, code, reason: reason)
     }
 }

@@ -57,8 +57,8 @@ final class SocketSession {
     let sink: any WebSocketSink
     var machine: SessionMachine
     var identity: Identity?
-    /// When it was last found out who it is.
-    var knownSince: Instant
+    /// Since when nobody could say whether what it rests on still counts; nil while Eta would.
+    var uncheckedSince: Instant?
     /// Whether it logged in at the upgrade, so that `authenticate` may come without a credential.
     var hasUpgradeCredential = false
     /// The place it was let in by, among those of its address or of who opened it, until it has
@@ -77,7 +77,6 @@ final class SocketSession {
         self.number = number
         self.sink = sink
         openingPlace = place
-        knownSince = now
         machine = SessionMachine(now: now)
     }
 

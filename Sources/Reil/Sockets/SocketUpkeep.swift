@@ -36,15 +36,19 @@ extension SocketLoop {
                 }
             }
         }
-        if let since = uncheckedSince, now - since > services.orphanGrace {
-            // Of those who have logged in since Eta is back, Eta would have said so.
-            for session in Array(sessions.values) where session.identity != nil {
-                if let back = etaBackSince, session.knownSince >= back { continue }
+        if isUnchecked { endUnchecked(now) }
+        if !owed.isEmpty { Task.immediate { await self.returnOwed() } }
+        if !sessions.isEmpty || !owed.isEmpty { startTicking() }
+    }
+
+    /// Of who has logged in, or was looked at, since Eta is back, Eta would say when it counts no
+    /// more.
+    private func endUnchecked(_ now: Instant) {
+        for session in Array(sessions.values) {
+            if let since = session.uncheckedSince, now - since > services.orphanGrace {
                 end(session, .tryAgain, reason: "credentials cannot be checked")
             }
         }
-        if !owed.isEmpty { Task.immediate { await self.returnOwed() } }
-        if !sessions.isEmpty || !owed.isEmpty { startTicking() }
     }
 
     private func closeAnonymous(_ now: Instant) {
@@ -65,15 +69,18 @@ extension SocketLoop {
     /// Eta is away.
     func etaLost() {
         etaLosses += 1
-        etaBackSince = nil
-        uncheckedSince = uncheckedSince ?? now
+        isEtaAway = true
+        isUnchecked = true
+        for session in sessions.values where session.identity != nil {
+            session.uncheckedSince = session.uncheckedSince ?? now
+        }
     }
 
     /// Eta is back: what ended meanwhile nobody could say. It has been told who sits here, so no
     /// other seat is owed.
     func etaBack() {
         owed = []
-        etaBackSince = now
+        isEtaAway = false
         Task.immediate { await self.recheck() }
     }
 
@@ -104,7 +111,7 @@ extension SocketLoop {
                 if losses != etaLosses { return }
             }
         }
-        uncheckedSince = nil
+        isUnchecked = false
     }
 
     /// Turns out those whose login or grant was asked for and counts no more.
@@ -120,11 +127,14 @@ extension SocketLoop {
             case .user(let user) where asked.contains(user.session):
                 if let now = callers[user.session] {
                     session.identity?.caller = .user(now)
+                    session.uncheckedSince = nil
                 } else {
                     turnOut(session, .unauthenticated, reason: "revoked")
                 }
             case .visitor(let visitor) where dead.contains(visitor.integrity):
                 turnOut(session, .unauthenticated, reason: "revoked")
+            case .visitor(let visitor) where query.integrities.contains(visitor.integrity):
+                session.uncheckedSince = nil
             case .user, .visitor, .nobody, .server, .ins, .gateway, nil: break
             }
         }

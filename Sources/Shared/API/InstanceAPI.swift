@@ -94,8 +94,8 @@ public enum InstanceAPI {
         servedBy: .eta, invalid: .instanceInvalidInput,
         errors: [
             .worldNotFound, .instanceAlreadyExists, .noInstanceServer, .tagNotFound,
-            .userCannotFetch, .serviceDisabled,
-        ],
+            .serviceDisabled,
+        ] + ErrorCode.ofReadingAbroad,
         rate: .create, created: true, "makes an instance of a world")
     /// An instance.
     public static let fetch = Endpoint<InstancePath, NoBody, Instance>(

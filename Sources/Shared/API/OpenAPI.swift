@@ -122,11 +122,8 @@ public enum OpenAPI {
             codes.formUnion([.userNotLogged, .wrongCredential, .userSuspended])
         }
         if endpoint.readsAbroad {
-            codes.formUnion([
-                .userCannotFetch, .serverNotFound, .noResponseFromServer, .noDataFromServer,
-                .badDataFromServer, .badRedirectionFromServer, .badStructureFromServer,
-                .addressRefused, .serverDenied, .serverInvalidInput, .objectNotInternal,
-            ])
+            codes.formUnion(ErrorCode.ofReadingAbroad)
+            codes.formUnion([.serverInvalidInput, .objectNotInternal])
         }
         if case .json = endpoint.body {
             codes.formUnion([.unsupportedMediaType, .payloadTooLarge])

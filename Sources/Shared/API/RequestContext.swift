@@ -39,6 +39,14 @@ public struct RequestContext: Sendable {
         }
     }
 
+    /// What Reil has read of a world of another node that this request chooses; nil before it has.
+    public func worldRead(for chosen: WorldReference) -> WorldRead? {
+        guard let read = request.head.text(.avrWorldRead).flatMap({ WorldRead(field: $0) }),
+            read.world.id == chosen.id, read.world.server == chosen.server
+        else { return nil }
+        return read
+    }
+
     /// Refuses an update when `If-Match` names another state than `current`, docs/client/README.md.
     ///
     /// - Throws: 53 when the object has changed since.

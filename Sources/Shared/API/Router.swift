@@ -519,7 +519,7 @@ public enum Answers {
             fields.append(.allow, error.allow.joined(separator: ", "))
         }
         if let size = error.fileSize { fields.append(.contentRange, "bytes */\(size)") }
-        if let home = error.home { fields.append(.avrHome, home.field) }
+        if let world = error.world { fields.append(.avrWorld, world.field) }
         if let wait = error.retryAfter {
             fields.append(.retryAfter, decimal: max(1, (wait.milliseconds + 999) / 1000))
         }

@@ -114,20 +114,14 @@ public enum UserAPI {
         .delete, access: .themself, servedBy: .eta, invalid: .userInvalidInput,
         errors: [.userNotFound, .userCannotDelete, .authInvalidLogin],
         "deletes an account and all it owns")
-    /// What may go wrong where a home world is on another node, from where it is read.
-    private static let abroad: [ErrorCode] = [
-        .userCannotFetch, .serverNotFound, .noResponseFromServer, .noDataFromServer,
-        .badDataFromServer, .badRedirectionFromServer, .badStructureFromServer, .serverDenied,
-        .addressRefused,
-    ]
     /// A user's home world.
     public static let home = Endpoint<HomePath, NoBody, HomeView>(
         .get, access: .themself, servedBy: .eta, invalid: .userInvalidInput,
-        errors: [.userNotFound, .userDontHaveHome] + abroad, "the home world")
+        errors: [.userNotFound, .userDontHaveHome] + ErrorCode.ofReadingAbroad, "the home world")
     /// Sets the home world.
     public static let setHome = Endpoint<HomePath, HomeChoice, HomeView>(
         .post, access: .themself, servedBy: .eta, invalid: .userInvalidInput,
-        errors: [.userNotFound, .userCannotUpdate, .worldNotFound] + abroad,
+        errors: [.userNotFound, .userCannotUpdate, .worldNotFound] + ErrorCode.ofReadingAbroad,
         "sets the home world")
     /// Forgets the home world.
     public static let deleteHome = Endpoint<HomePath, NoBody, Nothing>(

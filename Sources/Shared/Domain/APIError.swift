@@ -20,7 +20,7 @@ public struct APIError: Error, Sendable {
     /// The size of the file, with `.rangeNotSatisfiable`.
     public var fileSize: Int64?
     /// A home world on another node, which Reil reads there; with `.serverNotFound`.
-    public var home: HomeAbroad?
+    public var world: WorldAbroad?
     /// Why it happened, with words that are nobody's business outside.
     public let context: String
     private var exactStatus: UInt16?
@@ -91,11 +91,13 @@ public struct APIError: Error, Sendable {
         return error
     }
 
-    /// The home world is another node's. A Reil that is told so reads it there; whoever else sees
-    /// this has nobody to ask.
-    public static func homeAbroad(_ world: WorldReference, _ isFallback: Bool) -> APIError {
+    /// The world is another node's. A Reil that is told so reads it there; whoever else sees this
+    /// has nobody to ask.
+    public static func worldAbroad(
+        _ world: WorldReference, for purpose: WorldAbroad.Purpose
+    ) -> APIError {
         var error = APIError(.serverNotFound)
-        error.home = HomeAbroad(world: world, isFallback: isFallback)
+        error.world = WorldAbroad(world: world, for: purpose)
         return error
     }
 
@@ -119,30 +121,4 @@ public struct QueuePlace: Sendable, Equatable, Codable {
         self.position = position
         self.length = length
     }
-}
-
-/// A home world that is not this node's, as Eta tells Reil in `AVR-Home`.
-public struct HomeAbroad: Sendable, Equatable {
-    /// Which world, with its node, and perhaps in which version.
-    public let world: WorldReference
-    /// Whether it is the node's fallback and not the user's choice.
-    public let isFallback: Bool
-
-    /// That world.
-    public init(world: WorldReference, isFallback: Bool) {
-        self.world = world
-        self.isFallback = isFallback
-    }
-
-    /// Reads the field's value.
-    public init?(field: String) {
-        let words = field.split(separator: " ")
-        guard words.count == 2, let world = WorldReference(String(words[0])),
-            let isFallback = Bool(String(words[1]))
-        else { return nil }
-        self.init(world: world, isFallback: isFallback)
-    }
-
-    /// The field's value.
-    public var field: String { "\(world) \(isFallback)" }
 }

@@ -164,3 +164,12 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable, Codable {
         }
     }
 }
+
+extension ErrorCode {
+    /// What may go wrong where something is read from another node.
+    public static let ofReadingAbroad: [ErrorCode] = [
+        .userCannotFetch, .serverNotFound, .noResponseFromServer, .noDataFromServer,
+        .badDataFromServer, .badRedirectionFromServer, .badStructureFromServer, .serverDenied,
+        .addressRefused,
+    ]
+}

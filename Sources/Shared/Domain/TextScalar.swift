@@ -47,12 +47,25 @@ public struct TextShape: Sendable {
         self.characters = characters
         self.pattern = pattern
         self.expectation =
-            expectation
-            ?? (length.lowerBound == 0
-                ? "a text of at most \(length.upperBound) characters"
-                : "a text of \(length.lowerBound) to \(length.upperBound) characters")
-            + " without control characters"
+            expectation ?? Self.expectation(length, characters)
         self.sample = sample
+    }
+
+    private static func expectation(
+        _ length: ClosedRange<Int>, _ characters: Characters
+    ) -> String {
+        let count =
+            length.lowerBound == 0
+            ? "at most \(length.upperBound)" : "\(length.lowerBound) to \(length.upperBound)"
+        return switch characters {
+        case .line:
+            "a line of \(count) characters, some of them visible, none of them of control or"
+                + " direction"
+        case .lines:
+            "a text of \(count) characters, none of them of control or direction but line ends and"
+                + " tabs"
+        case .ascii, .own: "a text of \(count) characters"
+        }
     }
 
     /// Whether `text` has this length and these characters.

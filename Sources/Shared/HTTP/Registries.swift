@@ -204,14 +204,16 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let avrFilePublic = FieldName(known: "AVR-File-Public")
     /// AVR-Gateway, docs/client
     public static let avrGateway = FieldName(known: "AVR-Gateway")
-    /// AVR-Home: the home world on another node that Reil is to read for the caller
-    public static let avrHome = FieldName(known: "AVR-Home")
     /// AVR-Reil-Run: which run of a Reil calls Eta
     public static let avrReilRun = FieldName(known: "AVR-Reil-Run")
     /// AVR-Request-Id: one request's id through all processes
     public static let avrRequestID = FieldName(known: "AVR-Request-Id")
     /// AVR-Statement: who calls, as Reil vouches to Eta
     public static let avrStatement = FieldName(known: "AVR-Statement")
+    /// AVR-World: the world on another node that Reil is to read for the caller
+    public static let avrWorld = FieldName(known: "AVR-World")
+    /// AVR-World-Read: what Reil has read of a world that was chosen
+    public static let avrWorldRead = FieldName(known: "AVR-World-Read")
     /// Cache-Control
     public static let cacheControl = FieldName(known: "Cache-Control")
     /// Connection

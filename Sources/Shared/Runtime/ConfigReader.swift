@@ -73,8 +73,8 @@ public struct ConfigReader: Sendable {
     public let settings: [any AnySetting]
     private var entries: [String: Entry] = [:]
 
-    /// Reads `settings`. Keys of `elsewhere` (whole keys, or the part before the first dot) are
-    /// other roles': they may stand in a shared file or environment, and are passed over there.
+    /// Reads `settings`. The keys of `elsewhere` are other roles': they may stand in a shared file
+    /// or environment, and are passed over there.
     public init(
         _ settings: [any AnySetting], elsewhere: [String] = [],
         flags: [(flag: String, text: String)] = [], environment: [String: String] = [:],
@@ -84,11 +84,11 @@ public struct ConfigReader: Sendable {
         precondition(
             Set(settings.map(\.variable)).count == settings.count, "a setting is declared twice")
         let others = Set(elsewhere)
+        let otherVariables = Set(elsewhere.map { SettingName.variable(of: $0) })
         for (key, text) in file?.pairs ?? [] {
             let source = ConfigSource.file(file?.path ?? "")
             guard let setting = settings.first(where: { $0.key == key }) else {
-                let section = key.prefix { $0 != "." }
-                if others.contains(key) || others.contains(String(section)) { continue }
+                if others.contains(key) { continue }
                 throw Self.unknown(key, source, nearest: key, among: settings)
             }
             try take(setting, text, source)
@@ -97,12 +97,7 @@ public struct ConfigReader: Sendable {
         for (name, text) in environment.sorted(by: { $0.key < $1.key })
         where name.hasPrefix("REILETA_") && name != ConfigFile.variable {
             guard let setting = settings.first(where: { $0.variable == name }) else {
-                let bare = name.dropFirst("REILETA_".count).lowercased()
-                let known = others.contains { other in
-                    let spelled = other.replacing(".", with: "_")
-                    return bare == spelled || bare.hasPrefix(spelled + "_")
-                }
-                if known { continue }
+                if otherVariables.contains(name) { continue }
                 throw Self.unknown(name, .variable(name), nearest: name, among: settings)
             }
             try take(setting, text, .variable(name))

@@ -39,14 +39,24 @@ public enum ProcessSettings {
 
 /// The settings of all roles together.
 public enum NodeSettings {
-    /// What their keys begin with. One file, or one environment, may serve the whole node: a
-    /// role passes over what is another's, and refuses what is nobody's.
-    public static func prefixes(besides own: String) -> [String] {
-        [
-            "assets", "cluster", "eta", "federation", "ins", "instances", "limits", "node",
-            "passwords", "reil", "sockets", "users",
-        ].filter { $0 != own }
-    }
+    /// Their keys, but for `ProcessSettings`. One file, or one environment, may serve the whole
+    /// node: a role passes over what is another's, and refuses what is nobody's.
+    public static let keys = [
+        "assets.engines", "assets.largest_file", "assets.platforms", "cluster.key", "eta.admin",
+        "eta.data", "eta.listen", "federation.allow_networks", "federation.ca_file",
+        "federation.discovery_age", "federation.insecure_peers", "ins.capacity", "ins.credential",
+        "ins.name", "ins.region", "ins.reil", "ins.secure", "ins.tick", "instances.empty_grace",
+        "instances.visitors", "limits.challenges", "limits.connections", "limits.creations",
+        "limits.exempt",
+        "limits.login_account_burst", "limits.login_account_interval", "limits.login_burst",
+        "limits.login_interval", "limits.meetings", "limits.register", "limits.requests",
+        "limits.requests_burst", "limits.server_requests", "limits.server_requests_burst",
+        "limits.uploads", "node.address", "node.secure", "node.title", "passwords.scrypt_log_n",
+        "reil.eta", "reil.gateway", "reil.link_address", "reil.listen", "reil.orphan_grace",
+        "reil.tls_certificate", "reil.tls_key", "reil.trusted_proxies", "sockets.origins",
+        "sockets.queue", "sockets.resume_window", "sockets.unauthenticated", "sockets.user",
+        "users.default_tags", "users.fallback_home", "users.registration",
+    ]
 }
 
 /// What a role is given to start with.

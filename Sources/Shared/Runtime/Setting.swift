@@ -78,7 +78,13 @@ extension AnySetting {
         String(key.map { $0 == "." || $0 == "_" ? "-" : $0 })
     }
     /// Its environment variable.
-    public var variable: String {
+    public var variable: String { SettingName.variable(of: key) }
+}
+
+/// How the key of a setting is spelled elsewhere.
+enum SettingName {
+    /// In the environment.
+    static func variable(of key: String) -> String {
         "REILETA_" + String(key.map { $0 == "." ? "_" : $0 }).uppercased()
     }
 }

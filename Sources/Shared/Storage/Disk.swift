@@ -37,7 +37,8 @@ enum Disk {
     }
 
     /// Makes the file for this user's eyes alone when there is none. Of one that is there, and of
-    /// those beside it, everybody's rights are taken away; a group's stay, as somebody gave them.
+    /// those beside it, everybody's rights are taken away; a group's stay, as somebody gave them,
+    /// and all stay where the file is another user's.
     static func guardFromOthers(_ path: String, with endings: [String]) throws(FileError) {
         let made = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if made >= 0 {
@@ -48,7 +49,7 @@ enum Disk {
         for file in [path] + endings.map({ path + $0 }) {
             var status = stat()
             guard unsafe stat(file, &status) == 0, status.st_mode & 0o007 != 0 else { continue }
-            if unsafe chmod(file, status.st_mode & 0o770) != 0 {
+            if unsafe chmod(file, status.st_mode & 0o770) != 0, errno != EPERM {
                 throw FileError("chmod", errno)
             }
         }

@@ -65,7 +65,8 @@ struct DocumentationTests {
             An unknown key, a value that does not fit or a combination that is not safe ends the
             start with one line that names the setting, the value, and what would be accepted
             (exit 2). `--print-config` prints all settings as they are, as a file for `--config`.
-            Secrets are never flags: they come from files (mode 0600) or the environment.
+            One file, or one environment, may serve all three programs: each passes over what is
+            another's. Secrets are files of mode 0600, which settings only name.
 
 
             """

@@ -99,8 +99,23 @@ struct InstanceTests {
         let query = "/api/instances?world=\(place.world)"
         #expect(await place.eta.ask("GET", query)["total"] == 2)
         #expect(await place.eta.ask("GET", query + ":1")["total"] == 1)
-        let abroad = await place.make(["world": .string("\(missing):7@b.example")])
-        #expect(abroad["world"] == .string("\(missing):7@b.example") && abroad["capacity"] == 32)
+        // Of another node's Reil says what it has read, once it has been asked to.
+        func abroad(_ world: String, read: String? = nil) async -> TestAnswer {
+            await place.eta.ask(
+                "PUT", "/api/instances", as: .user(place.ada), ["world": .string(world)],
+                fields: read.map { ["AVR-World-Read": $0] } ?? [:])
+        }
+        let (plain, seventh) = ("\(missing)@b.example", "\(missing):7@b.example")
+        for read in [nil, "nonsense", "\(missing)@c.example 5", "\(place.world)@b.example 5"] {
+            let asked = await abroad(seventh, read: read)
+            #expect(asked.code == 5, "\(read ?? "-")")
+            #expect(asked.response.fields[.avrWorld] == "\(seventh) choice")
+        }
+        let made = await abroad(seventh, read: "\(seventh) 5")
+        #expect(made["world"] == .string(seventh) && made["capacity"] == 5, "\(made.text)")
+        let latest = await abroad(plain, read: "\(missing):9@b.example 6")
+        #expect(latest["world"] == .string("\(missing):9@b.example") && latest["capacity"] == 6)
+        #expect(await abroad(seventh, read: "\(plain) 5").code == 33)
         let poor = UserCaller(
             id: place.ben.id, session: place.ben.session, tags: [.instanceCreator])
         let far: JSONObject = ["world": .string("\(missing)@b.example")]
@@ -119,7 +134,8 @@ struct InstanceTests {
         let far = "w_01890a5d-ac96-774b-bcce-b302099a8057@c.example"
         let made = await place.make(by: .visitor(visitor))
         #expect(made["owner"] == .string(visitor.user.text), "\(made.text)")
-        #expect(await place.make(["world": .string(home)], by: .visitor(visitor)).status == 201)
+        let asked = await place.make(["world": .string(home)], by: .visitor(visitor))
+        #expect(asked.response.fields[.avrWorld] == "\(home) choice", "\(asked.text)")
         #expect(await place.make(["world": .string(far)], by: .visitor(visitor)).code == 4)
         let limited = VisitorCaller(
             user: visitor.user, integrity: visitor.integrity, limited: true)

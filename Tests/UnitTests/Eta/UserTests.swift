@@ -217,12 +217,12 @@ struct UserTests {
         let abroad = await eta.ask(
             "POST", "/api/users/ada_l/home", as: .user(root), ["world": other])
         #expect(
-            abroad.response.fields[.avrHome] == "\(world)@b.example false", "\(abroad.text)")
+            abroad.response.fields[.avrWorld] == "\(world)@b.example choice", "\(abroad.text)")
         #expect(await eta.ask("DELETE", home, as: .user(ada)).status == 200)
         #expect(await eta.ask("GET", home, as: .user(ada)).code == 43)
         let generous = try await TestRegistry(["users.fallback_home": "\(world)@b.example:1"])
         let eve = try await generous.user("eve_n")
         let fallback = await generous.ask("GET", home, as: .user(eve))
-        #expect(fallback.response.fields[.avrHome] == "\(world)@b.example:1 true")
+        #expect(fallback.response.fields[.avrWorld] == "\(world)@b.example:1 fallback")
     }
 }

@@ -55,6 +55,13 @@ struct ExcessTests {
         #expect(excess.isEmpty)
     }
 
+    @Test func `a frame that is larger than any of ours is not kept`() throws {
+        let excess = Excess()
+        let long = String(repeating: "x", count: 2_048)
+        excess.keep(unread: (state("a", long, 1) + state("a", "y", 1))[...], of: room)
+        #expect(try texts(excess.takeUnread()) == ["a y 1"])
+    }
+
     @Test func `what was not read is taken in pieces, each once`() throws {
         let excess = Excess()
         for path in 0..<50 { excess.keep(unread: state("a", "\(path)", 1)[...], of: room) }

@@ -2,6 +2,10 @@ import Base
 import Runtime
 import Testing
 
+@testable import Eta
+@testable import Ins
+@testable import Reil
+
 private enum Sample {
     static let listen = Setting(
         "eta.listen", .hostAndPort, default: "127.0.0.1:3033", help: "Where it listens")
@@ -128,13 +132,31 @@ struct ConfigReaderTests {
     @Test func `what other roles read may stand in a shared file and environment`() throws {
         let environment = ["REILETA_INS_TICK": "20ms", "REILETA_NODE_ADDRESS": "a", "HOME": "/"]
         let file = #"{"ins": {"tick": "20ms"}, "node.address": "a"}"#
-        _ = try read(environment: environment, file: file, elsewhere: ["ins", "node.address"])
-        #expect(throws: ConfigError.self) { try read(environment: environment, elsewhere: ["ins"]) }
-        #expect(throws: ConfigError.self) { try read(file: file, elsewhere: ["ins"]) }
+        let both = ["ins.tick", "node.address"]
+        _ = try read(environment: environment, file: file, elsewhere: both)
+        for one in both {
+            #expect(throws: ConfigError.self) {
+                try read(environment: environment, elsewhere: [one])
+            }
+            #expect(throws: ConfigError.self) { try read(file: file, elsewhere: [one]) }
+        }
+        // What another role might have had, and has not.
+        #expect(throws: ConfigError.self) {
+            try read(file: #"{"ins.tack": "20ms"}"#, elsewhere: both)
+        }
+        #expect(throws: ConfigError.self) {
+            try read(environment: ["REILETA_NODE_ADDRES": "a"], elsewhere: both)
+        }
         // A flag is meant for this program and no other.
         #expect(throws: ConfigError.self) {
-            try read(flags: [("ins-tick", "20ms")], elsewhere: ["ins"])
+            try read(flags: [("ins-tick", "20ms")], elsewhere: both)
         }
+    }
+
+    @Test func `the keys of all roles are those that they declare`() {
+        let declared = (EtaSettings.all + ReilSettings.all + InsSettings.all).map(\.key)
+        #expect(Set(NodeSettings.keys) == Set(declared))
+        #expect(NodeSettings.keys.count == Set(declared).count)
     }
 
     @Test func `what is printed can be read again, and holds no secret`() throws {
