@@ -55,11 +55,14 @@ enum DataFolder {
         }
     }
 
-    /// Opens the folder of files.
-    static func files(_ settings: EtaSettings, _ ambient: Ambient) throws -> FileStore {
+    /// Opens the folder of files; `forLooking` beside an Eta that may run, whose uploads under way
+    /// are left alone.
+    static func files(
+        _ settings: EtaSettings, _ ambient: Ambient, forLooking: Bool = false
+    ) throws -> FileStore {
         let folder = settings.data + "/files"
         do {
-            return try FileStore(folder: folder, ambient: ambient)
+            return try FileStore(folder: folder, isOwner: !forLooking, ambient: ambient)
         } catch {
             throw Fault(
                 "the folder of files \(folder) cannot be used (\(error))",

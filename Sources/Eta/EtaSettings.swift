@@ -8,7 +8,7 @@ import Runtime
 public struct EtaSettings: Sendable {
     /// Who may open an account.
     public enum Registration: String, Sendable, CaseIterable {
-        case open, closed
+        case open, closed, invite
     }
 
     static let nodeAddress = Setting(
@@ -36,7 +36,8 @@ public struct EtaSettings: Sendable {
         default: "avr:world_creator,avr:instance_creator,avr:fetch_external",
         help: "The tags that new accounts get")
     static let registration = Setting<Registration>(
-        "users.registration", .word, default: "open", help: "Whether anybody may open an account")
+        "users.registration", .word, default: "open",
+        help: "Who may open an account: anybody, nobody, or who has a code of `eta invite`")
     static let logN = Setting(
         "passwords.scrypt_log_n", .int(4...20), default: "15",
         help: "How costly a password hash is, as a power of two; below 15 only while testing")

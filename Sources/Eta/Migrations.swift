@@ -3,13 +3,59 @@ import Storage
 /// The registry's schema as a history. A case that has shipped is never edited.
 public enum EtaMigration: Int, Migration {
     case createRegistry = 1
+    case addImages
+    case addInvites
+    case addFollows
 
     /// What it does.
     public var sql: StaticString {
         switch self {
         case .createRegistry: Self.registry
+        case .addImages: Self.images
+        case .addInvites: Self.invites
+        case .addFollows: Self.follows
         }
     }
+
+    private static let follows: StaticString = """
+        -- People with their homes; those of this node by their account, too.
+        CREATE TABLE follow (
+            follower TEXT NOT NULL,
+            followed TEXT NOT NULL,
+            follower_id BLOB REFERENCES user (id) ON DELETE CASCADE,
+            followed_id BLOB REFERENCES user (id) ON DELETE CASCADE,
+            followed_at INTEGER NOT NULL,
+            PRIMARY KEY (follower, followed),
+            CHECK (follower <> followed),
+            CHECK (follower_id IS NOT NULL OR followed_id IS NOT NULL)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX follow_by_followed ON follow (followed, follower);
+        CREATE INDEX follow_by_follower_id ON follow (follower_id);
+        CREATE INDEX follow_by_followed_id ON follow (followed_id);
+        """
+
+    private static let invites: StaticString = """
+        ALTER TABLE outside_change ADD COLUMN ends_logins INTEGER NOT NULL DEFAULT 0
+            CHECK (ends_logins IN (0, 1));
+        CREATE TABLE invite (
+            id TEXT PRIMARY KEY,
+            code_hash BLOB NOT NULL UNIQUE CHECK (length(code_hash) = 32),
+            uses INTEGER NOT NULL CHECK (uses > 0),
+            used INTEGER NOT NULL CHECK (used BETWEEN 0 AND uses),
+            expires_at INTEGER NOT NULL,
+            created_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX invite_by_expiry ON invite (expires_at);
+        """
+
+    private static let images: StaticString = """
+        ALTER TABLE user ADD COLUMN thumbnail BLOB REFERENCES file (hash);
+        ALTER TABLE user ADD COLUMN banner BLOB REFERENCES file (hash);
+        ALTER TABLE world ADD COLUMN thumbnail BLOB REFERENCES file (hash);
+        CREATE INDEX user_by_thumbnail ON user (thumbnail) WHERE thumbnail IS NOT NULL;
+        CREATE INDEX user_by_banner ON user (banner) WHERE banner IS NOT NULL;
+        CREATE INDEX world_by_thumbnail ON world (thumbnail) WHERE thumbnail IS NOT NULL;
+        """
 
     private static let registry: StaticString = """
         CREATE TABLE node_fact (

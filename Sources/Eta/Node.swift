@@ -11,12 +11,8 @@ public struct Node: Sendable {
     public let address: ServerAddress
     /// Where clients and other nodes reach it.
     public let gateway: Gateway
-    /// What it is called.
-    public let title: ServerTitle
     /// When it was made.
     public let createdAt: Timestamp
-    /// When its title last changed.
-    public let updatedAt: Timestamp
     /// The account behind `@server`, which nobody can log in to.
     public let account: UserID
     /// Its keys.
@@ -29,14 +25,17 @@ public struct Node: Sendable {
     public static let version = "0.1.0"
 
     /// The node as the world sees it.
-    public func server(stats: ServerStats, readyAt: Timestamp?) -> Server {
+    public func server(
+        _ profile: NodeProfile, stats: ServerStats, readyAt: Timestamp?
+    ) -> Server {
         guard let version = SoftwareVersion(Self.version),
             let key = NodeKeyText(keys.signing.publicKey.base64URL)
         else { preconditionFailure("constants of the program are not valid") }
         return Server(
-            id: id, title: title, description: .empty, address: address, secure: gateway.secure,
-            version: version, createdAt: createdAt, updatedAt: updatedAt, readyAt: readyAt,
-            icon: nil, gateway: gateway, key: key, stats: stats)
+            id: id, title: profile.title, description: profile.description, address: address,
+            secure: gateway.secure, version: version, createdAt: createdAt,
+            updatedAt: profile.updatedAt, readyAt: readyAt, icon: profile.icon, gateway: gateway,
+            key: key, stats: stats)
     }
 }
 

@@ -48,11 +48,12 @@ public final class Registry: Sendable {
         let keys = try NodeKeys.open(settings, ambient)
         database = try DataFolder.database(settings, ambient)
         files = try DataFolder.files(settings, ambient)
-        node = try await NodeStore.open(database, settings, keys, ambient)
+        let profile: NodeProfile
+        (node, profile) = try await NodeStore.open(database, settings, keys, ambient)
         try await InsStore.makeLocal(database, settings, ambient)
         pushes = Pushes(ambient: ambient, on: group.loops[0])
         roster = InsRoster()
-        record = ServerRecord(node, database)
+        record = ServerRecord(node, profile, database)
         watch = LinkWatch(
             ambient, pushes: pushes, roster: roster, node: node, record: record,
             resumeWindow: settings.resumeWindow, on: group.loops[0])
@@ -78,6 +79,7 @@ public final class Registry: Sendable {
         var router = Router(gate: gate, ambient: ambient)
         bindSessions(&router)
         bindUsers(&router)
+        bindImages(&router)
         bindWorlds(&router)
         bindAssets(&router)
         bindInstances(&router)
@@ -103,6 +105,8 @@ public final class Registry: Sendable {
                 try IntegrityStore.sweep(now: now, transaction)
                 try PeerStore.sweep(now: now, transaction)
                 try ChallengeStore.sweep(before: now - .seconds(24 * 3_600), transaction)
+                // Shown a while longer to the operator who wonders.
+                try InviteStore.sweep(before: now - .seconds(30 * 24 * 3_600), transaction)
             }
             guarding.forget()
         }

@@ -7,10 +7,11 @@ import Storage
 /// log lets one process write while others read, and makes two writers take turns.
 enum Administration {
     /// All of them.
-    static let subcommands = [
-        UserAdd.subcommand, UserTag.subcommand, InsAdd.subcommand,
-        KeysShow.subcommand,
-    ]
+    static let subcommands =
+        [
+            UserAdd.subcommand, UserTag.subcommand, ResetPassword.subcommand, InsAdd.subcommand,
+            InsList.subcommand, KeysShow.subcommand, Check.subcommand,
+        ] + Invites.subcommands
 
     /// The database of the data folder that is set.
     static func database(_ launch: Launch) throws -> Database {

@@ -62,7 +62,9 @@ enum UserTag {
         }
         user.updatedAt = now
         try UserStore.update(user, transaction)
-        try OutsideChanges.note(user.id, transaction)
+        // Also where the tag is taken away again before Eta has seen it.
+        let isDisabled = kept.contains(.disabled) && !old.contains(.disabled)
+        try OutsideChanges.note(user.id, endsLogins: isDisabled, transaction)
         return kept
     }
 }

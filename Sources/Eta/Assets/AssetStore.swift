@@ -127,14 +127,6 @@ enum AssetStore {
         SELECT EXISTS (
             SELECT 1 FROM asset WHERE world_id = ?1 AND version = ?2 AND hash IS NOT NULL)
         """)
-    private static let filesOfWorld = Query<WorldID, SHA256Digest>(
-        "SELECT DISTINCT file_hash FROM asset WHERE world_id = ?1 AND file_hash IS NOT NULL")
-    private static let filesOfOwner = Query<UserID, SHA256Digest>(
-        """
-        SELECT DISTINCT file_hash FROM asset JOIN world ON world.id = world_id
-        WHERE owner_id = ?1 AND file_hash IS NOT NULL
-        """)
-
     private static let insert = Command<
         AssetID, WorldID, AssetLabel, AssetLabel, AssetLabel, SecureURL?, ContentHash?, FileSize?,
         Timestamp
@@ -211,20 +203,6 @@ enum AssetStore {
         try reader.first(hasVersion, world, version) ?? false
     }
 
-    /// The files that the assets of a world need.
-    static func files(
-        of world: WorldID, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [SHA256Digest] {
-        try reader.all(filesOfWorld, world)
-    }
-
-    /// The files that the assets of all worlds of an account need.
-    static func files(
-        of owner: UserID, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [SHA256Digest] {
-        try reader.all(filesOfOwner, owner)
-    }
-
     /// Makes an asset; 45 when its id or its labels are taken, 25 when its world is gone.
     static func insert(
         _ asset: AssetRow, _ transaction: borrowing Transaction<APIError>
@@ -262,53 +240,5 @@ enum AssetStore {
         return APIError(
             .assetAlreadyExists,
             details: fields.map { FieldProblem(field: $0, message: "is taken") })
-    }
-}
-
-/// Which files the node keeps, and for whom.
-enum FileTable {
-    private static let insert = Command<SHA256Digest, FileSize, Timestamp>(
-        "INSERT OR IGNORE INTO file (hash, size, created_at) VALUES (?1, ?2, ?3)")
-    private static let isKnown = Query<SHA256Digest, Bool>(
-        "SELECT EXISTS (SELECT 1 FROM file WHERE hash = ?1)")
-    private static let deleteUnneeded = Command<SHA256Digest>(
-        """
-        DELETE FROM file
-        WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM asset WHERE file_hash = ?1)
-        """)
-    private static let unneeded = Query<Int, SHA256Digest>(
-        """
-        SELECT hash FROM file
-        WHERE NOT EXISTS (SELECT 1 FROM asset WHERE file_hash = file.hash)
-        LIMIT ?1
-        """)
-
-    /// The file is there, and about to be needed.
-    static func insert(
-        _ hash: SHA256Digest, size: FileSize, at now: Timestamp,
-        _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) {
-        try transaction.run(insert, hash, size, now)
-    }
-
-    /// Whether the database knows of the file.
-    static func contains(
-        _ hash: SHA256Digest, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> Bool {
-        try reader.first(isKnown, hash) ?? false
-    }
-
-    /// Forgets the file when nothing needs it; false when something does, or it was not known.
-    static func deleteUnneeded(
-        _ hash: SHA256Digest, _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) -> Bool {
-        try transaction.run(deleteUnneeded, hash) > 0
-    }
-
-    /// At most `limit` files that nothing needs.
-    static func unneeded(
-        limit: Int, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [SHA256Digest] {
-        try reader.all(unneeded, limit)
     }
 }

@@ -10,6 +10,7 @@ extension Registry {
         router.on(InstanceAPI.fetch, instances.fetch)
         router.on(InstanceAPI.update, instances.update)
         router.on(InstanceAPI.delete, instances.delete)
+        router.on(AdministrationAPI.ins, InsController(self).list)
         let seats = SeatController(self)
         router.on(RegistryAPI.takeSeat, seats.take)
         router.on(RegistryAPI.returnSeat, seats.giveBack)

@@ -36,7 +36,33 @@ enum InstanceGate {
         if instance.connected > 0 {
             standing.isMember = try PlayerStore.count(of: person, in: instance.id, reader) > 0
         }
+        // What nobody asks for is not looked up.
+        if standing.isStaff || standing.isMember { return standing }
+        try addFriends(&standing, person, instance, reader)
         return standing
+    }
+
+    /// Whose friend a person is, as far as the instance's access depends on it.
+    private static func addFriends(
+        _ standing: inout InstanceStanding, _ person: UserReference, _ instance: InstanceRow,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) {
+        switch InstanceAccess(instance.tags) {
+        case .everybody, .staffOnly: return
+        case .friendsPlus, .invitePlus:
+            standing.isFriendOfMember = try FollowStore.isFriendOfMember(
+                person, of: instance.id, reader)
+        case .friendsOnly, .inviteOnly: break
+        }
+        var hosts = [instance.owner]
+        if let master = try instance.master.flatMap({ (id) throws(APIError) in
+            try PlayerStore.find(id, reader)
+        }) {
+            hosts.append(master.user)
+        }
+        for host in hosts where try FollowStore.friends(person, host, reader) != nil {
+            standing.isFriend = true
+        }
     }
 
     /// The instance as the caller sees it: who is in it is told to members, the owner and

@@ -10,13 +10,18 @@ struct InstanceRow: RowDecodable, Sendable {
         id, name, title, description, world, world_version, owner, moderators, capacity, tags, ins,
         epoch, created_at, updated_at,
         (SELECT count(*) FROM player WHERE instance_id = instance.id) AS connected,
+        \(master) AS master
+        """
+
+    /// The player who is master of a row of `instance`.
+    static let master: SQL = """
         coalesce(
             (SELECT id FROM player WHERE user = instance.owner AND instance_id = instance.id
                 ORDER BY joined_at, id LIMIT 1),
             (SELECT id FROM player WHERE instance_id = instance.id AND kind <> 'bot'
                 ORDER BY joined_at, id LIMIT 1),
             (SELECT id FROM player WHERE instance_id = instance.id
-                ORDER BY joined_at, id LIMIT 1)) AS master
+                ORDER BY joined_at, id LIMIT 1))
         """
 
     var id: InstanceID
@@ -200,7 +205,15 @@ enum InstanceStore {
         AND (?4 IS NULL OR world = ?4)
         AND (?5 IS NULL OR world_version = ?5)
         AND (access = 0 OR ?7 OR owner = ?6 OR instr(moderators, ' ' || ?6 || ' ') > 0
-            OR id IN (SELECT instance_id FROM player WHERE user = ?6))
+            OR id IN (SELECT instance_id FROM player WHERE user = ?6)
+            OR access BETWEEN 1 AND 4 AND (
+                owner IN (\(FollowStore.friendsOfViewer))
+                OR (SELECT user FROM player WHERE id = \(InstanceRow.master))
+                    IN (\(FollowStore.friendsOfViewer))
+                OR access IN (1, 3) AND EXISTS (
+                    SELECT 1 FROM player
+                    WHERE instance_id = instance.id
+                        AND user IN (\(FollowStore.friendsOfViewer)))))
         """
     private static let page = Query<
         String?, Tag?, UserReference?, WorldReference?, AssetLabel?, UserReference?, Bool, [UInt8],

@@ -10,6 +10,8 @@ public final class InsRoster: Sendable {
         public var report: InsReport
         /// The runs of the Reil that it is linked to.
         public var runs: Set<String>
+        /// Since when some Reil has had it.
+        public var linkedAt: Timestamp
         /// Since when no Reil has it, where that is so, and when it is given up.
         public var lostAt: Instant?
     }
@@ -36,11 +38,13 @@ public final class InsRoster: Sendable {
     }
 
     /// A Reil has that Ins.
-    public func heard(_ report: InsReport, from run: String) {
+    public func heard(_ report: InsReport, from run: String, at now: Timestamp) {
         entries.withLock { entries in
             var entry =
-                entries[report.credential] ?? Entry(report: report, runs: [], lostAt: nil)
+                entries[report.credential]
+                ?? Entry(report: report, runs: [], linkedAt: now, lostAt: nil)
             entry.report = report
+            if entry.runs.isEmpty { entry.linkedAt = now }
             entry.runs.insert(run)
             entry.lostAt = nil
             entries[report.credential] = entry
@@ -70,7 +74,8 @@ public final class InsRoster: Sendable {
             let report = InsReport(
                 credential: credential, name: credential, version: "", capacity: 0, region: "",
                 load: 0)
-            entries[credential] = Entry(report: report, runs: [], lostAt: deadline)
+            entries[credential] = Entry(
+                report: report, runs: [], linkedAt: Timestamp(milliseconds: 0), lostAt: deadline)
         }
     }
 

@@ -207,6 +207,11 @@ public final class Pushes: Sendable {
         }
     }
 
+    /// Where clients reach the Reil of that run, where it says so.
+    func gateway(of run: String) -> Gateway? {
+        state.withLock { $0.links.values.first { $0.hello.run == run }?.hello.gateway }
+    }
+
     /// The runs that are linked or may come back.
     var runs: [String] {
         state.withLock { ($0.links.values.map(\.hello.run) + $0.gone.keys).sorted() }

@@ -68,7 +68,8 @@ final class ReilLink: MessageReceiver {
         case .hello: refuse("a second hello")
         case .renew(let renewal): pushes.renew(number, renewal: renewal)
         case .acknowledge(let sequence): pushes.acknowledge(sequence, by: number)
-        case .insLinked(let report): watch.roster.heard(report, from: run)
+        case .insLinked(let report):
+            watch.roster.heard(report, from: run, at: watch.ambient.clock.timestamp())
         case .insLost(let credential): watch.insLost(credential, by: run)
         case .players(let seats): watch.seatsReported(seats, by: run)
         }

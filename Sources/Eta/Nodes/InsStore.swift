@@ -4,6 +4,17 @@ import Domain
 import Runtime
 import Storage
 
+/// A credential of an Ins as it is kept, without its hash.
+struct InsRow: RowDecodable, Sendable {
+    let name: InsName
+    let createdAt: Timestamp
+
+    init(row: borrowing Row) throws(DatabaseError) {
+        name = try row.value(0, "name")
+        createdAt = try row.value(1, "created_at")
+    }
+}
+
 /// The credentials of the operator's own Ins: the pool.
 enum InsStore {
     private static let insert = Command<InsName, SHA256Digest, Timestamp>(
@@ -11,6 +22,7 @@ enum InsStore {
     private static let replace = Command<InsName, SHA256Digest, Timestamp>(
         "INSERT OR REPLACE INTO ins (name, token_hash, created_at) VALUES (?1, ?2, ?3)")
     private static let names = Query<InsName>("SELECT name FROM ins")
+    private static let rows = Query<InsRow>("SELECT name, created_at FROM ins ORDER BY name")
     private static let delete = Command<InsName>("DELETE FROM ins WHERE name = ?1")
     private static let byHash = Query<SHA256Digest, InsName>(
         "SELECT name FROM ins WHERE token_hash = ?1")
@@ -18,6 +30,11 @@ enum InsStore {
     /// The names of the operator's own Ins.
     static func pool(_ reader: borrowing Reader<APIError>) throws(APIError) -> Set<String> {
         Set(try reader.all(names).map(\.text))
+    }
+
+    /// All credentials, without what they are.
+    static func all(_ reader: borrowing Reader<APIError>) throws(APIError) -> [InsRow] {
+        try reader.all(rows)
     }
 
     /// Whose a credential is.

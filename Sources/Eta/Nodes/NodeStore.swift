@@ -7,11 +7,12 @@ enum NodeStore {
     private static let fact = Query<String, String>("SELECT value FROM node_fact WHERE name = ?1")
     private static let setFact = Command<String, String>(
         "INSERT OR REPLACE INTO node_fact (name, value) VALUES (?1, ?2)")
+    private static let forget = Command<String>("DELETE FROM node_fact WHERE name = ?1")
 
     /// Reads who this node is; at the first start it becomes somebody.
     static func open(
         _ database: Database, _ settings: EtaSettings, _ keys: NodeKeys, _ ambient: Ambient
-    ) async throws(APIError) -> Node {
+    ) async throws(APIError) -> (Node, NodeProfile) {
         try await database.write { (transaction) throws(APIError) in
             let now = ambient.clock.timestamp()
             let id: NodeID = try recall("id", transaction) {
@@ -31,17 +32,58 @@ enum NodeStore {
                 try transaction.run(setFact, "address", settings.nodeAddress.text)
             }
             let createdAt = try recall("created_at", transaction) { Moment(now) }
-            if try transaction.first(fact, "title") != settings.nodeTitle.text {
-                try transaction.run(setFact, "title", settings.nodeTitle.text)
-                try transaction.run(setFact, "updated_at", Moment(now).description)
-            }
-            let updatedAt = try recall("updated_at", transaction) { createdAt }
+            let profile = try open(settings, createdAt: createdAt, now: now, transaction)
             try insertAccount(account, at: now, transaction)
-            return Node(
+            let node = Node(
                 id: id, address: settings.nodeAddress,
                 gateway: Gateway(secure: settings.nodeSecure, address: settings.nodeAddress),
-                title: settings.nodeTitle, createdAt: createdAt.timestamp,
-                updatedAt: updatedAt.timestamp, account: account, keys: keys)
+                createdAt: createdAt.timestamp, account: account, keys: keys)
+            return (node, profile)
+        }
+    }
+
+    /// What is said of the node, from now on. The title is that of the settings where they have
+    /// changed since the last start, and else what an administrator has set.
+    private static func open(
+        _ settings: EtaSettings, createdAt: Moment, now: Timestamp,
+        _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) -> NodeProfile {
+        let configured = settings.nodeTitle
+        let known = try recall("title", transaction) { configured }
+        let before = try recall("configured_title", transaction) { known }
+        if before != configured {
+            try transaction.run(setFact, "configured_title", configured.text)
+            try transaction.run(setFact, "title", configured.text)
+            try transaction.run(setFact, "updated_at", Moment(now).description)
+        }
+        _ = try recall("description", transaction) { Description.empty }
+        _ = try recall("updated_at", transaction) { createdAt }
+        return try profile(transaction.reader)
+    }
+
+    /// What is said of the node.
+    static func profile(_ reader: borrowing Reader<APIError>) throws(APIError) -> NodeProfile {
+        guard let title = try reader.first(fact, "title").flatMap({ ServerTitle($0) }),
+            let description = try reader.first(fact, "description").flatMap({ Description($0) }),
+            let updatedAt = try reader.first(fact, "updated_at").flatMap({ Moment($0) })
+        else { throw .internalError("the node's profile in the database is none") }
+        return NodeProfile(
+            title: title, description: description,
+            icon: try reader.first(fact, "icon").flatMap { WebURL($0) },
+            updatedAt: updatedAt.timestamp)
+    }
+
+    /// Keeps what is said of the node.
+    static func save(
+        _ profile: NodeProfile, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(setFact, "title", profile.title.text)
+        try transaction.run(setFact, "description", profile.description.text)
+        try transaction.run(setFact, "updated_at", Moment(profile.updatedAt).description)
+        if let icon = profile.icon {
+            try transaction.run(setFact, "icon", icon.text)
+        } else {
+            try transaction.run(forget, "icon")
         }
     }
 

@@ -19,15 +19,29 @@ struct OutsideChanges: Sendable {
     }
 
     private static let any = Query<UserID>("SELECT user_id FROM outside_change LIMIT 1")
-    private static let take = Query<UserID>("DELETE FROM outside_change RETURNING user_id")
-    private static let insert = Command<UserID>(
-        "INSERT OR IGNORE INTO outside_change (user_id) VALUES (?1)")
+    private static let take = Query<Note>(
+        "DELETE FROM outside_change RETURNING user_id, ends_logins")
+    private static let insert = Command<UserID, Bool>(
+        """
+        INSERT INTO outside_change (user_id, ends_logins) VALUES (?1, ?2)
+        ON CONFLICT (user_id) DO UPDATE SET ends_logins = max(ends_logins, excluded.ends_logins)
+        """)
 
-    /// Leaves a note for the Eta that runs.
+    private struct Note: RowDecodable {
+        let user: UserID
+        let endsLogins: Bool
+
+        init(row: borrowing Row) throws(DatabaseError) {
+            user = try row.value(0, "user_id")
+            endsLogins = try row.value(1, "ends_logins")
+        }
+    }
+
+    /// Leaves a note for the Eta that runs, or that is started next.
     static func note(
-        _ user: UserID, _ transaction: borrowing Transaction<APIError>
+        _ user: UserID, endsLogins: Bool = false, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
-        try transaction.run(insert, user)
+        try transaction.run(insert, user, endsLogins)
     }
 
     /// Tells every Reil what the notes are about, and ends the logins of who was disabled.
@@ -37,12 +51,14 @@ struct OutsideChanges: Sendable {
         }
         guard isNoted else { return }
         try await database.write { (transaction) throws(APIError) in
-            for id in try transaction.all(Self.take) {
+            for note in try transaction.all(Self.take) {
+                let id = note.user
                 guard let row = try UserStore.find(id, transaction.reader) else { continue }
                 try UserStore.announce(row, node, pushes, transaction)
                 if try UserStore.tags(id, transaction.reader).contains(.disabled) {
                     try ending.endAll(of: id, as: .user(id), transaction)
                 } else {
+                    if note.endsLogins { try ending.endAll(of: id, transaction) }
                     transaction.onCommit { pushes.revoke(.rights(of: id)) }
                 }
             }

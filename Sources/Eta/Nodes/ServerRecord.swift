@@ -6,24 +6,35 @@ import Storage
 /// The node as the world sees it, kept at hand and counted anew now and then.
 public final class ServerRecord: Sendable {
     private struct State {
+        var profile: NodeProfile
         var stats = ServerStats(users: 0, worlds: 0, instances: 0, players: 0)
         var readyAt: Timestamp?
     }
 
     private let node: Node
     private let database: Database
-    private let state = Lock(State())
+    private let state: Lock<State>
 
     /// A node that is not ready yet.
-    public init(_ node: Node, _ database: Database) {
+    public init(_ node: Node, _ profile: NodeProfile, _ database: Database) {
         self.node = node
         self.database = database
+        state = Lock(State(profile: profile))
+    }
+
+    /// What is said of the node.
+    var profile: NodeProfile {
+        get { state.withLock(\.profile) }
+        set { state.withLock { $0.profile = newValue } }
     }
 
     /// The object.
-    public var server: Server {
+    public var server: Server { server(profile) }
+
+    /// The same as it would be with another profile.
+    func server(_ profile: NodeProfile) -> Server {
         let (stats, readyAt) = state.withLock { ($0.stats, $0.readyAt) }
-        return node.server(stats: stats, readyAt: readyAt)
+        return node.server(profile, stats: stats, readyAt: readyAt)
     }
 
     /// It answers from now on.

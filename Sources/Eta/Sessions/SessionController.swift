@@ -30,9 +30,13 @@ struct SessionController: Sendable {
     func register(
         _ path: AuthAPI.RegisterPath, _ body: AuthAPI.Registration, _ context: RequestContext
     ) async throws(APIError) -> Login {
-        guard settings.registration == .open else { throw APIError(.serviceDisabled) }
+        if settings.registration == .closed { throw APIError(.serviceDisabled) }
+        let invite = settings.registration == .invite ? body.invite ?? "" : nil
         // Known before the hash is paid for; the schema has the last word.
         let taken = try database.read { (reader) throws(APIError) -> String? in
+            if let invite, try !InviteStore.counts(invite, at: context.now, reader) {
+                throw Self.wrongInvite
+            }
             if try UserStore.find(body.username, reader) != nil { return "username" }
             if let email = body.email, try UserStore.find(email, reader) != nil { return "email" }
             return nil
@@ -45,12 +49,18 @@ struct SessionController: Sendable {
         let pair = NewPair(random, now)
         let session = newSession(of: id, pair, context)
         return try await database.write { (transaction) throws(APIError) in
+            if let invite, try !InviteStore.use(invite, at: now, transaction) {
+                throw Self.wrongInvite
+            }
             try UserStore.insert(
                 id, username: body.username, displayname: body.displayname, email: body.email,
                 password: hash, tags: tags, at: now, transaction)
             return try begin(session, pair, transaction)
         }
     }
+
+    private static let wrongInvite = APIError(
+        .authInvalidInput, field: "invite", "must be a code that counts")
 
     func login(
         _ path: AuthAPI.LoginPath, _ body: AuthAPI.Credentials, _ context: RequestContext
@@ -154,10 +164,7 @@ struct SessionController: Sendable {
                 now: context.now, reader)
         }
         return page.page(rows, total: total, key: \.id.bytes) { row in
-            SessionView(
-                id: row.id, createdAt: row.createdAt, usedAt: row.usedAt,
-                userAgent: row.userAgent, addressPrefix: row.addressPrefix,
-                current: row.id == caller.session)
+            row.view(isCurrent: row.id == caller.session)
         }
     }
 
@@ -262,7 +269,8 @@ struct SessionController: Sendable {
             token: token, refresh: pair.refresh, expiresAt: expiresAt,
             refreshExpiresAt: session.expiresAt, session: session.id,
             createdAt: session.createdAt,
-            user: user.themself(try UserStore.tags(user.id, reader), node))
+            user: try UserSight.themself(
+                user, try UserStore.tags(user.id, reader), node, reader))
     }
 }
 

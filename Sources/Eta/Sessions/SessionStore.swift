@@ -157,6 +157,13 @@ enum SessionStore {
         return (sessions, try reader.first(count, user, now, search) ?? 0)
     }
 
+    /// All of a user's sessions.
+    static func all(
+        of user: UserID, now: Timestamp, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [SessionRow] {
+        try page(of: user, search: nil, after: [], limit: .max, now: now, reader).sessions
+    }
+
     /// Whether the user is logged in from that network.
     static func isKnown(
         _ addressPrefix: String, to user: UserID, _ reader: borrowing Reader<APIError>
@@ -269,5 +276,14 @@ enum SessionStore {
         try transaction.run(
             updatePair, session.id, session.generation, session.refresh, session.expiresAt,
             session.previous, session.previousExpiresAt, session.usedAt)
+    }
+}
+
+extension SessionRow {
+    /// As its user sees it.
+    func view(isCurrent: Bool) -> SessionView {
+        SessionView(
+            id: id, createdAt: createdAt, usedAt: usedAt, userAgent: userAgent,
+            addressPrefix: addressPrefix, current: isCurrent)
     }
 }

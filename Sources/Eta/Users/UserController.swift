@@ -50,7 +50,7 @@ struct UserController: Sendable {
     ) async throws(APIError) -> UserView {
         try database.read { (reader) throws(APIError) in
             let user = try finder.find(path.user, path.server, context, reader)
-            return view(user, try UserStore.tags(user.id, reader), context)
+            return try UserSight.view(user, to: context.caller, node, reader)
         }
     }
 
@@ -84,7 +84,7 @@ struct UserController: Sendable {
                 nil
             }
         let kept = isSelf ? caller.user?.session : nil
-        let change = try await database.write { (transaction) throws(APIError) in
+        let (change, view) = try await database.write { (transaction) throws(APIError) in
             guard var user = try UserStore.find(before.id, transaction.reader) else {
                 throw APIError(.userNotFound)
             }
@@ -93,7 +93,8 @@ struct UserController: Sendable {
                 throw APIError(.authInvalidLogin)
             }
             let tags = try UserStore.tags(user.id, transaction.reader)
-            try context.requireMatch(view(user, tags, context))
+            try context.requireMatch(
+                UserSight.view(user, to: caller, node, transaction.reader))
             var change = Change(user: user, tags: tags)
             try apply(body, hash, to: &user, now: context.now)
             try UserStore.update(user, transaction)
@@ -111,10 +112,13 @@ struct UserController: Sendable {
             if change.hasOtherRights {
                 transaction.onCommit { pushes.revoke(.rights(of: before.id)) }
             }
-            return change
+            return (
+                change,
+                try UserSight.view(change.user, to: caller, node, transaction.reader)
+            )
         }
         if change.isDisabled || change.hasOtherRights || hash != nil { await pushes.settled() }
-        return view(change.user, change.tags, context)
+        return view
     }
 
     /// What an update came to.
@@ -193,13 +197,13 @@ struct UserController: Sendable {
                 throw APIError(.userNotFound)
             }
             try context.requireMatch(
-                view(now, try UserStore.tags(user.id, transaction.reader), context))
+                UserSight.view(now, to: caller, node, transaction.reader))
             if caller.isUser(user.id), now.password != user.password {
                 throw APIError(.authInvalidLogin)
             }
             let worlds = try WorldStore.all(of: user.id, transaction.reader)
                 .map { $0.world([], node) }
-            let files = try AssetStore.files(of: user.id, transaction.reader)
+            let files = try FileTable.files(of: user.id, transaction.reader)
             try ending.endAll(of: user.id, transaction)
             try instances.removeAll(of: person, at: context.now, transaction)
             guard try !UserStore.isOnlyAdministrator(user.id, transaction.reader) else {
@@ -217,10 +221,6 @@ struct UserController: Sendable {
         return Nothing()
     }
 
-    private func view(_ user: UserRow, _ tags: TagSet, _ context: RequestContext) -> UserView {
-        context.caller.isUser(user.id)
-            ? .themself(user.themself(tags, node)) : .user(user.user(tags, node))
-    }
 }
 
 /// Whom a path means.

@@ -1,13 +1,14 @@
 import API
 import Base
+import Crypto
 import Domain
 import Storage
 
 /// An account as it is kept, without its tags.
 struct UserRow: RowDecodable {
     static let columns: SQL = """
-        id, username, displayname, description, email, status, password, home, created_at,
-        updated_at
+        id, username, displayname, description, email, status, password, home, thumbnail, banner,
+        created_at, updated_at
         """
 
     var id: UserID
@@ -19,6 +20,10 @@ struct UserRow: RowDecodable {
     /// The encoded hash; nil for who can never log in.
     var password: String?
     var home: WorldReference?
+    /// The image in the node's own store.
+    var thumbnail: SHA256Digest?
+    /// The same.
+    var banner: SHA256Digest?
     var createdAt: Timestamp
     var updatedAt: Timestamp
 
@@ -31,8 +36,10 @@ struct UserRow: RowDecodable {
         status = try row.value(5, "status")
         password = try row.value(6, "password")
         home = try row.value(7, "home")
-        createdAt = try row.value(8, "created_at")
-        updatedAt = try row.value(9, "updated_at")
+        thumbnail = try row.value(8, "thumbnail")
+        banner = try row.value(9, "banner")
+        createdAt = try row.value(10, "created_at")
+        updatedAt = try row.value(11, "updated_at")
     }
 }
 
@@ -43,7 +50,7 @@ private struct UserEntry: RowDecodable {
 
     init(row: borrowing Row) throws(DatabaseError) {
         user = try UserRow(row: row)
-        tags = try row.value(10, "tags")
+        tags = try row.value(12, "tags")
     }
 }
 
@@ -120,13 +127,13 @@ enum UserStore {
         """)
     private static let updateUser = Command<
         UserID, Username, String, DisplayName, String, Description?, EmailAddress?, String?,
-        UserStatus, String?, WorldReference?, Timestamp
+        UserStatus, String?, WorldReference?, SHA256Digest?, SHA256Digest?, Timestamp
     >(
         """
         UPDATE user SET
             username = ?2, username_key = ?3, displayname = ?4, displayname_key = ?5,
             description = ?6, email = ?7, email_key = ?8, status = ?9, password = ?10, home = ?11,
-            updated_at = ?12
+            thumbnail = ?12, banner = ?13, updated_at = ?14
         WHERE id = ?1
         """)
     private static let setPassword = Command<UserID, String>(
@@ -163,7 +170,8 @@ enum UserStore {
         _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
         let tags = try tags(row.id, transaction.reader)
-        let (user, themself) = (row.user(tags, node), row.themself(tags, node))
+        let user = row.user(tags, node)
+        let themself = try UserSight.themself(row, tags, node, transaction.reader)
         transaction.onCommit { pushes.announce(.user(user, themself: themself)) }
     }
 
@@ -224,7 +232,7 @@ enum UserStore {
         let violation = try transaction.attempt(
             updateUser, user.id, user.username, user.username.folded, user.displayname,
             user.displayname.text.lowercased(), user.description, user.email, user.email?.folded,
-            user.status, user.password, user.home, user.updatedAt)
+            user.status, user.password, user.home, user.thumbnail, user.banner, user.updatedAt)
         if let violation { throw taken(violation) }
     }
 
@@ -266,13 +274,26 @@ extension UserRow {
     func user(_ tags: TagSet, _ node: Node) -> User {
         User(
             id: id, username: username, displayname: displayname, description: description,
+            thumbnail: image("thumbnail", thumbnail, node), banner: image("banner", banner, node),
             tags: tags, server: node.address, createdAt: createdAt, updatedAt: updatedAt)
     }
 
+    /// The URL names the image's bytes, so that who has it once need never ask again.
+    private func image(_ name: String, _ digest: SHA256Digest?, _ node: Node) -> WebURL? {
+        digest.map { node.gateway.url("/api/users/\(id)/\(name)?hash=\($0.hex)") }
+    }
+
     /// As they themself see it.
-    func themself(_ tags: TagSet, _ node: Node) -> UserMe {
+    func themself(
+        _ tags: TagSet, following: [UserReference], _ node: Node
+    ) -> UserMe {
         UserMe(
-            user: user(tags, node), email: email, status: status, following: [],
+            user: user(tags, node), email: email, status: status, following: following,
             home: home?.absolute(at: node.address))
+    }
+
+    /// As a friend sees it who has followed since then.
+    func friend(_ tags: TagSet, since: Timestamp, _ node: Node) -> UserFriend {
+        UserFriend(user: user(tags, node), followingAt: since, status: status)
     }
 }

@@ -124,7 +124,7 @@ struct WorldController: Sendable {
                 let assets = try AssetStore.all(of: id, transaction.reader)
                 try context.requireMatch(row.world(assets, node))
             }
-            let files = try AssetStore.files(of: id, transaction.reader)
+            let files = try FileTable.files(of: id, transaction.reader)
             try WorldStore.delete(id, transaction)
             let world = row.world([], node)
             transaction.onCommit { pushes.announce(.worldDeleted(world)) }

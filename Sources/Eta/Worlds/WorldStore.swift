@@ -1,11 +1,13 @@
 import Base
+import Crypto
 import Domain
 import Storage
 
 /// A world as it is kept, without its assets.
 struct WorldRow: RowDecodable, Sendable {
     static let columns: SQL = """
-        id, title, description, capacity, owner_id, contributors, tags, created_at, updated_at
+        id, title, description, capacity, owner_id, contributors, tags, thumbnail, created_at,
+        updated_at
         """
 
     var id: WorldID
@@ -16,6 +18,8 @@ struct WorldRow: RowDecodable, Sendable {
     /// With their homes.
     var contributors: [UserReference]
     var tags: TagSet
+    /// The image in the node's own store.
+    var thumbnail: SHA256Digest?
     var createdAt: Timestamp
     var updatedAt: Timestamp
 
@@ -43,17 +47,20 @@ struct WorldRow: RowDecodable, Sendable {
         owner = try row.value(4, "owner_id")
         contributors = try row.value(5, "contributors", as: PersonList.self).people
         tags = try row.value(6, "tags")
-        createdAt = try row.value(7, "created_at")
-        updatedAt = try row.value(8, "updated_at")
+        thumbnail = try row.value(7, "thumbnail")
+        createdAt = try row.value(8, "created_at")
+        updatedAt = try row.value(9, "updated_at")
     }
 
     /// As everybody who may see it sees it.
     func world(_ assets: [AssetRow], _ node: Node) -> World {
         World(
             id: id, title: title, description: description, capacity: capacity,
-            owner: node.reference(owner), contributors: contributors, tags: tags,
-            server: node.address, assets: assets.map { $0.asset(node) }, createdAt: createdAt,
-            updatedAt: updatedAt)
+            owner: node.reference(owner), contributors: contributors,
+            thumbnail: thumbnail.map {
+                node.gateway.url("/api/worlds/\(id)/thumbnail?hash=\($0.hex)")
+            }, tags: tags, server: node.address, assets: assets.map { $0.asset(node) },
+            createdAt: createdAt, updatedAt: updatedAt)
     }
 }
 
@@ -116,12 +123,13 @@ enum WorldStore {
         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, '', ?7, ?8, ?8)
         """)
     private static let update = Command<
-        WorldID, WorldTitle, String, WorldDescription?, Capacity, PersonList, TagSet, Timestamp
+        WorldID, WorldTitle, String, WorldDescription?, Capacity, PersonList, TagSet,
+        SHA256Digest?, Timestamp
     >(
         """
         UPDATE world SET
             title = ?2, title_key = ?3, description = ?4, capacity = ?5, contributors = ?6,
-            tags = ?7, updated_at = ?8
+            tags = ?7, thumbnail = ?8, updated_at = ?9
         WHERE id = ?1
         """)
     private static let touch = Command<WorldID, Timestamp>(
@@ -181,7 +189,8 @@ enum WorldStore {
     ) throws(APIError) {
         try transaction.run(
             update, world.id, world.title, world.title.text.lowercased(), world.description,
-            world.capacity, PersonList(world.contributors), world.tags, world.updatedAt)
+            world.capacity, PersonList(world.contributors), world.tags, world.thumbnail,
+            world.updatedAt)
     }
 
     /// Something below the world has changed.

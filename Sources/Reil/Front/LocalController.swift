@@ -19,9 +19,7 @@ struct LocalController {
         var server = welcome.server
         // As this Reil is reached.
         server.gateway = eta.gateway ?? server.gateway
-        var still = server
-        still.stats = ServerStats(users: 0, worlds: 0, instances: 0, players: 0)
-        return Encoded(server, tagged: still)
+        return Encoded(server, tagged: server.still)
     }
 
     /// `GET /api/server@:server` of this node itself; others are read abroad.

@@ -82,6 +82,7 @@ extension UserView {
     var user: User {
         switch self {
         case .user(let user): user
+        case .friend(let friend): friend.user
         case .themself(let user): user.user
         }
     }

@@ -68,6 +68,16 @@ public enum ServerAPI {
         public init() {}
     }
 
+    /// What an administrator says of the node; absent fields stay as they are.
+    public struct Update: Codable, Sendable {
+        /// What it is called.
+        public let title: ServerTitle?
+        /// What it says of itself.
+        public let description: Patch<Description>
+        /// Its picture.
+        public let icon: Patch<WebURL>
+    }
+
     /// Whether each role can work.
     public struct Health: Codable, Sendable {
         /// `up`, or `down` while a credential could not be checked.
@@ -93,6 +103,10 @@ public enum ServerAPI {
     public static let fetchAt = Endpoint<ServerAtPath, NoBody, Server>(
         .get, access: .user, servedBy: .reil, invalid: .serverInvalidInput,
         errors: [.userCannotFetch], readsAbroad: true, "another node")
+    /// Changes what is said of the node.
+    public static let update = Endpoint<ServerPath, Update, Server>(
+        .post, access: .administrators, servedBy: .eta, invalid: .serverInvalidInput,
+        errors: [.objectNotInternal], "changes the node's title, description and icon")
     /// The clock.
     public static let time = Endpoint<TimePath, NoBody, Timestamp>(
         .get, access: .anyone, servedBy: .reil, invalid: .malformedRequest, volatile: true,
@@ -117,7 +131,8 @@ public enum ServerAPI {
 
     /// All of them.
     public static let all: [EndpointFacts] = [
-        fetch.facts, fetchAt.facts, time.facts, health.facts, discovery.facts, openAPI.facts,
+        fetch.facts, update.facts, fetchAt.facts, time.facts, health.facts, discovery.facts,
+        openAPI.facts,
         socket.facts,
     ]
 }

@@ -139,14 +139,21 @@ public enum UserAPI {
 public enum UserView: Codable, Sendable, JSONDescribed {
     /// Anybody.
     case user(User)
+    /// Somebody who follows one, and whom one follows.
+    case friend(UserFriend)
     /// Oneself.
     case themself(UserMe)
 
-    private enum Keys: String, CodingKey { case following }
+    private enum Keys: String, CodingKey { case following, isFriend }
 
     /// Whatever the object itself is.
     public static var jsonSchema: JSONValue {
-        ["anyOf": [JSONCoder.schema(UserMe.self), JSONCoder.schema(User.self)]]
+        [
+            "anyOf": [
+                JSONCoder.schema(UserMe.self), JSONCoder.schema(UserFriend.self),
+                JSONCoder.schema(User.self),
+            ]
+        ]
     }
     /// A user.
     public static var sample: UserView {
@@ -163,14 +170,20 @@ public enum UserView: Codable, Sendable, JSONDescribed {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Keys.self)
         self =
-            container.contains(.following)
-            ? .themself(try UserMe(from: decoder)) : .user(try User(from: decoder))
+            if container.contains(.following) {
+                .themself(try UserMe(from: decoder))
+            } else if container.contains(.isFriend) {
+                .friend(try UserFriend(from: decoder))
+            } else {
+                .user(try User(from: decoder))
+            }
     }
 
     /// Writes the object itself.
     public func encode(to encoder: any Encoder) throws {
         switch self {
         case .user(let user): try user.encode(to: encoder)
+        case .friend(let user): try user.encode(to: encoder)
         case .themself(let user): try user.encode(to: encoder)
         }
     }

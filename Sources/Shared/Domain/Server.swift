@@ -76,6 +76,13 @@ public struct Server: Sendable, Hashable, Codable {
         self.external = external
     }
 
+    /// The same without what is counted: what its `ETag` is made of.
+    public var still: Server {
+        var server = self
+        server.stats = ServerStats(users: 0, worlds: 0, instances: 0, players: 0)
+        return server
+    }
+
     private enum CodingKeys: String, CodingKey {
         case id, title, description, address, secure, version, icon, gateway, gateways, key, stats
         case external

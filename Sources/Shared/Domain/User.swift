@@ -62,9 +62,10 @@ public struct User: Sendable, Hashable, Codable {
     /// The keys of both views, so that each can be written into one object.
     fileprivate enum CodingKeys: String, CodingKey {
         case id, username, displayname, display, description, thumbnail, banner, tags, server
-        case external, email, status, following, home
+        case external, email, status, following, home, isFriend
         case createdAt = "created_at"
         case updatedAt = "updated_at"
+        case followingAt = "following_at"
     }
 
     /// Reads the object, also from nodes that know only `display`, and no tags.
@@ -155,5 +156,40 @@ public struct UserMe: Sendable, Hashable, Codable {
         try container.encode(status, forKey: .status)
         try container.encode(following, forKey: .following)
         try container.encodeIfPresent(home, forKey: .home)
+    }
+}
+
+/// An account as a friend sees it, where each follows the other: User and more, in one object.
+public struct UserFriend: Sendable, Hashable, Codable {
+    /// What everybody sees.
+    public var user: User
+    /// Since when the one who looks follows them.
+    public var followingAt: Timestamp
+    /// Whether they are there.
+    public var status: UserStatus
+
+    /// UserFriend with these fields.
+    public init(user: User, followingAt: Timestamp, status: UserStatus) {
+        self.user = user
+        self.followingAt = followingAt
+        self.status = status
+    }
+
+    /// Reads the fields of both out of one object.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: User.CodingKeys.self)
+        user = try User(container)
+        _ = try container.decode(Bool.self, forKey: .isFriend)
+        followingAt = try container.decode(Timestamp.self, forKey: .followingAt)
+        status = try container.decode(UserStatus.self, forKey: .status)
+    }
+
+    /// Writes the fields of both into one object.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: User.CodingKeys.self)
+        try user.encode(into: &container)
+        try container.encode(true, forKey: .isFriend)
+        try container.encode(followingAt, forKey: .followingAt)
+        try container.encode(status, forKey: .status)
     }
 }

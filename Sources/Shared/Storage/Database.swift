@@ -148,6 +148,19 @@ public final class Database: Sendable {
         try all(Self.schemaQuery).map { $0 + ";\n" }.joined(separator: "\n")
     }
 
+    /// What SQLite finds wrong in the file, and rows that refer to nothing, one line each. Reads all
+    /// of it, on the calling thread.
+    public func problems() throws(DatabaseError) -> [String] {
+        try all(Self.integrityQuery).filter { $0 != "ok" } + all(Self.referencesQuery)
+    }
+
+    private static let integrityQuery = Query<String>("PRAGMA integrity_check")
+    private static let referencesQuery = Query<String>(
+        """
+        SELECT "table" || ' refers to a row of ' || parent || ' that is not there'
+        FROM pragma_foreign_key_check
+        """)
+
     private static let schemaQuery = Query<String>(
         """
         SELECT sql FROM sqlite_schema

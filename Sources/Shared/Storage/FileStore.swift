@@ -67,10 +67,10 @@ public final class FileStore: Sendable {
     private let uploadLimit: Int
 
     /// The store in `folder`, made if there is none; what a process that died was still writing
-    /// without a key is removed. Blocks.
+    /// without a key is removed, where nobody else has the store open (`isOwner`). Blocks.
     public init(
         folder: String, keepsParts: Duration = .seconds(24 * 3_600), threads: Int = 4,
-        queueLimit: Int = 256, ambient: Ambient
+        queueLimit: Int = 256, isOwner: Bool = true, ambient: Ambient
     ) throws(FileStoreError) {
         self.folder = folder
         self.keepsParts = keepsParts
@@ -81,7 +81,7 @@ public final class FileStore: Sendable {
         do throws(FileError) {
             try Disk.makeFolders(partFolder)
             try Disk.makeFolders(temporaryFolder)
-            for name in try Disk.names(in: temporaryFolder) {
+            for name in isOwner ? try Disk.names(in: temporaryFolder) : [] {
                 _ = try Disk.remove(temporaryFolder + "/" + name)
             }
         } catch { throw FileStoreError(error) }
@@ -166,6 +166,37 @@ public final class FileStore: Sendable {
         } catch {
             if error == .missing { return nil }
             throw FileStoreError(error)
+        }
+    }
+
+    /// What reading a file shows.
+    public enum Verdict: Sendable, Equatable {
+        /// Its bytes are those of its name; so many.
+        case sound(size: Int64)
+        /// Its bytes are others.
+        case damaged
+        /// It is not there.
+        case missing
+    }
+
+    /// Reads the file of that hash whole.
+    public func verify(_ hash: SHA256Digest) async throws(FileStoreError) -> Verdict {
+        let path = paths(hash).path
+        return try await onPool { () throws(FileError) in
+            let file: OpenFile
+            do throws(FileError) { file = try OpenFile(path, O_RDONLY | O_CLOEXEC) } catch {
+                if error == .missing { return .missing }
+                throw error
+            }
+            var hasher = SHA256.Incremental()
+            var size: Int64 = 0
+            while true {
+                let bytes = try file.read(upTo: 1 << 20)
+                if bytes.isEmpty { break }
+                hasher.update(bytes)
+                size += Int64(bytes.count)
+            }
+            return hasher.finish() == hash ? .sound(size: size) : .damaged
         }
     }
 

@@ -38,6 +38,23 @@ CREATE TABLE file (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE follow (
+    follower TEXT NOT NULL,
+    followed TEXT NOT NULL,
+    follower_id BLOB REFERENCES user (id) ON DELETE CASCADE,
+    followed_id BLOB REFERENCES user (id) ON DELETE CASCADE,
+    followed_at INTEGER NOT NULL,
+    PRIMARY KEY (follower, followed),
+    CHECK (follower <> followed),
+    CHECK (follower_id IS NOT NULL OR followed_id IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX follow_by_followed ON follow (followed, follower);
+
+CREATE INDEX follow_by_followed_id ON follow (followed_id);
+
+CREATE INDEX follow_by_follower_id ON follow (follower_id);
+
 CREATE TABLE incoming_integrity (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     user TEXT NOT NULL,
@@ -91,6 +108,17 @@ CREATE INDEX instance_by_owner ON instance (owner, id);
 
 CREATE INDEX instance_by_world ON instance (world, id);
 
+CREATE TABLE invite (
+    id TEXT PRIMARY KEY,
+    code_hash BLOB NOT NULL UNIQUE CHECK (length(code_hash) = 32),
+    uses INTEGER NOT NULL CHECK (uses > 0),
+    used INTEGER NOT NULL CHECK (used BETWEEN 0 AND uses),
+    expires_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX invite_by_expiry ON invite (expires_at);
+
 CREATE TABLE node (
     address TEXT PRIMARY KEY,
     secure INTEGER NOT NULL CHECK (secure IN (0, 1)),
@@ -140,7 +168,8 @@ CREATE INDEX outgoing_integrity_by_user ON outgoing_integrity (user_id);
 
 CREATE TABLE outside_change (
     user_id BLOB PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+, ends_logins INTEGER NOT NULL DEFAULT 0
+    CHECK (ends_logins IN (0, 1))) STRICT, WITHOUT ROWID;
 
 CREATE TABLE player (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
@@ -211,7 +240,11 @@ CREATE TABLE user (
     home TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+, thumbnail BLOB REFERENCES file (hash), banner BLOB REFERENCES file (hash)) STRICT, WITHOUT ROWID;
+
+CREATE INDEX user_by_banner ON user (banner) WHERE banner IS NOT NULL;
+
+CREATE INDEX user_by_thumbnail ON user (thumbnail) WHERE thumbnail IS NOT NULL;
 
 CREATE TABLE user_tag (
     user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
@@ -232,6 +265,8 @@ CREATE TABLE world (
     tags TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+, thumbnail BLOB REFERENCES file (hash)) STRICT, WITHOUT ROWID;
 
 CREATE INDEX world_by_owner ON world (owner_id, id);
+
+CREATE INDEX world_by_thumbnail ON world (thumbnail) WHERE thumbnail IS NOT NULL;

@@ -139,7 +139,7 @@ final class TestRegistry: Sendable {
         registry.roster.heard(
             InsReport(
                 credential: credential, name: credential, version: "1", capacity: capacity,
-                region: "", load: 0), from: "run-1")
+                region: "", load: 0), from: "run-1", at: clock.timestamp())
     }
 
     /// Makes a world and says which.
