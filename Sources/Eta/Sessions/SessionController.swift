@@ -141,12 +141,13 @@ struct SessionController: Sendable {
             try SessionStore.rotate(&session, to: pair.hash, now: pair.now, transaction)
             return .login(try answer(session, pair, transaction.reader))
         case .replaceUnused:
-            let replaced = Revocation.generation(session.id, UInt64(session.generation))
+            let replaced = Revocation.generation(
+                session.id, of: session.user, UInt64(session.generation))
             try SessionStore.replace(&session, by: pair.hash, now: pair.now, transaction)
             transaction.onCommit { ending.pushes.revoke(replaced) }
             return .replaced(try answer(session, pair, transaction.reader))
         case .endSession:
-            try ending.end(session.id, transaction)
+            try ending.end(session.id, of: session.user, transaction)
             return .ended(session.id)
         case .refuse: return .refused
         }
@@ -176,7 +177,7 @@ struct SessionController: Sendable {
             guard try SessionStore.find(path.id, transaction.reader)?.user == caller.id else {
                 throw APIError(.sessionNotFound)
             }
-            try ending.end(path.id, transaction)
+            try ending.end(path.id, of: caller.id, transaction)
         }
         await ending.pushes.settled()
         return Nothing()
@@ -198,7 +199,7 @@ struct SessionController: Sendable {
     ) async throws(APIError) -> Nothing {
         let caller = try context.user()
         try await database.write { (transaction) throws(APIError) in
-            try ending.end(caller.session, transaction)
+            try ending.end(caller.session, of: caller.id, transaction)
         }
         await ending.pushes.settled()
         return Nothing()

@@ -8,13 +8,13 @@ import Storage
 struct SessionEnding: Sendable {
     let pushes: Pushes
 
-    /// Ends one session.
+    /// Ends one session of that user.
     func end(
-        _ id: SessionID, _ transaction: borrowing Transaction<APIError>
+        _ id: SessionID, of user: UserID, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
         let grants = try IntegrityStore.takeOutgoing(of: id, transaction)
         try SessionStore.delete(id, transaction)
-        tell(grants, .session(id), transaction)
+        tell(grants, .session(id, of: user), transaction)
     }
 
     /// Ends all sessions of a user but perhaps one; as `revocation` where more ends than they.
@@ -32,7 +32,7 @@ struct SessionEnding: Sendable {
         now: Timestamp, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
         for session in try SessionStore.expired(now: now, transaction.reader) {
-            try end(session, transaction)
+            try end(session.id, of: session.user, transaction)
         }
         try SessionStore.sweep(now: now, transaction)
     }

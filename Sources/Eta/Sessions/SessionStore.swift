@@ -124,8 +124,8 @@ enum SessionStore {
     private static let deleteSession = Command<SessionID>("DELETE FROM session WHERE id = ?1")
     private static let deleteOfUser = Command<UserID, SessionID?>(
         "DELETE FROM session WHERE user_id = ?1 AND (?2 IS NULL OR id <> ?2)")
-    private static let expired = Query<Timestamp, SessionID>(
-        "SELECT id FROM session WHERE expires_at <= ?1 LIMIT 1000")
+    private static let expired = Query<Timestamp, SessionRow>(
+        "SELECT \(SessionRow.columns) FROM session WHERE expires_at <= ?1 LIMIT 1000")
     private static let deleteSpent = Command<Timestamp>(
         "DELETE FROM spent_refresh WHERE expires_at <= ?1")
     private static let deleteReplaced = Command<Timestamp>(
@@ -248,7 +248,7 @@ enum SessionStore {
     /// Some sessions that are over.
     static func expired(
         now: Timestamp, _ reader: borrowing Reader<APIError>
-    ) throws(APIError) -> [SessionID] {
+    ) throws(APIError) -> [SessionRow] {
         try reader.all(expired, now)
     }
 

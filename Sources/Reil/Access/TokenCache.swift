@@ -10,7 +10,6 @@ public final class TokenCache: Sendable {
 
     /// What a revocation names.
     private enum Owner: Hashable {
-        case session(SessionID)
         case user(UserID)
         case integrity(IntegrityID)
         case server(ServerAddress)
@@ -117,8 +116,9 @@ public final class TokenCache: Sendable {
             state.note(revocation)
             let owner: Owner =
                 switch revocation {
-                case .session(let session), .generation(let session, _): .session(session)
-                case .sessions(let user, _), .rights(let user), .user(let user): .user(user)
+                case .session(_, let user), .generation(_, let user, _), .sessions(let user, _),
+                    .rights(let user), .user(let user):
+                    .user(user)
                 case .integrity(let id): .integrity(id)
                 case .server(let address): .server(address)
                 case .ins(let id): .ins(id)
@@ -135,10 +135,10 @@ public final class TokenCache: Sendable {
     private static func concerns(_ revocation: Revocation, _ entry: Entry) -> Bool {
         let caller = entry.caller
         return switch revocation {
-        case .session(let session): caller.user?.session == session
+        case .session(let session, _): caller.user?.session == session
         case .sessions(let user, let kept):
             caller.isUser(user) && caller.user?.session != kept
-        case .generation(let session, let generation):
+        case .generation(let session, _, let generation):
             caller.user?.session == session && (entry.generation ?? 0) <= generation
         case .rights(let user), .user(let user): caller.isUser(user)
         case .integrity(let id): caller.visitor?.integrity == id
@@ -163,7 +163,7 @@ public final class TokenCache: Sendable {
 
     private static func owners(of entry: Entry) -> [Owner] {
         switch entry.caller {
-        case .user(let user): [.session(user.session), .user(user.id)]
+        case .user(let user): [.user(user.id)]
         case .visitor(let visitor): [.integrity(visitor.integrity), .server(visitor.home)]
         case .server(let address): [.server(address)]
         case .ins: entry.ins.map { [.ins($0)] } ?? []

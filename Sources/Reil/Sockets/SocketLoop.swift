@@ -202,9 +202,9 @@ extension SocketLoop {
     func revoked(_ revocation: Revocation) {
         let concerned: [SocketSession]
         switch revocation {
-        case .user(let id), .sessions(let id, _): concerned = people[.user(id)] ?? []
-        case .session, .integrity:
-            concerned = sessions.values.filter { $0.identity?.end(by: revocation) != nil }
+        case .user(let id), .sessions(let id, _), .session(_, let id):
+            concerned = people[.user(id)] ?? []
+        case .integrity: concerned = visitors.compactMap { sessions[$0] }
         case .generation, .rights, .server, .ins: return
         }
         for session in concerned {

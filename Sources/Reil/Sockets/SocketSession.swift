@@ -22,7 +22,7 @@ struct Identity {
     /// token closes no socket.
     func end(by revocation: Revocation) -> CloseCode? {
         switch (revocation, caller) {
-        case (.session(let session), .user(let user)):
+        case (.session(let session, _), .user(let user)):
             return user.session == session ? .unauthenticated : nil
         case (.sessions(let id, let kept), .user(let user)):
             return user.id == id && user.session != kept ? .unauthenticated : nil

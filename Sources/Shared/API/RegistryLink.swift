@@ -117,12 +117,12 @@ public struct SigningKey: Codable, Sendable {
 
 /// What no longer counts.
 public enum Revocation: Codable, Sendable {
-    /// A login: its tokens and sockets.
-    case session(SessionID)
+    /// A login of a user: its tokens and sockets.
+    case session(SessionID, of: UserID)
     /// All logins of a user but perhaps one.
     case sessions(of: UserID, except: SessionID?)
-    /// The access token of that generation of a session: its pair was replaced unused.
-    case generation(SessionID, UInt64)
+    /// The access token of that generation of a user's session: its pair was replaced unused.
+    case generation(SessionID, of: UserID, UInt64)
     /// What is remembered of a user's rights; sockets stay.
     case rights(of: UserID)
     /// A user altogether, who is disabled. Sockets close 4403.

@@ -20,8 +20,8 @@ struct LinkMessagesTests {
             return
         }
         let session = SessionID.make(clock: ManualClock(), random: SeededRandom(seed: 3))
-        let revoked = try through(RegistryPush.revoke(.generation(session, 2)))
-        guard case .revoke(.generation(session, 2)) = revoked else {
+        let revoked = try through(RegistryPush.revoke(.generation(session, of: .sample, 2)))
+        guard case .revoke(.generation(session, of: .sample, 2)) = revoked else {
             Issue.record("got \(revoked)")
             return
         }

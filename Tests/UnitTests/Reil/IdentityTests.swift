@@ -26,13 +26,13 @@ struct IdentityTests {
         let (user, session): (UserID, SessionID) = (id(), id())
         let identity = try identity(
             .user(UserCaller(id: user, session: session, tags: [])))
-        #expect(identity.end(by: .session(session)) == .unauthenticated)
+        #expect(identity.end(by: .session(session, of: user)) == .unauthenticated)
         #expect(identity.end(by: .sessions(of: user, except: nil)) == .unauthenticated)
         #expect(identity.end(by: .sessions(of: user, except: id())) == .unauthenticated)
         #expect(identity.end(by: .user(user)) == .denied)
         for other: Revocation in [
-            .session(id()), .sessions(of: user, except: session), .sessions(of: id(), except: nil),
-            .user(id()), .generation(session, 9), .rights(of: user), .integrity(id()), .ins("x"),
+            .session(id(), of: user), .sessions(of: user, except: session), .sessions(of: id(), except: nil),
+            .user(id()), .generation(session, of: user, 9), .rights(of: user), .integrity(id()), .ins("x"),
             .server(try #require(ServerAddress("home.example"))),
         ] {
             #expect(identity.end(by: other) == nil)

@@ -34,14 +34,14 @@ struct TokenCacheTests {
         let (user, other) = (id() as UserID, id() as UserID)
         let (session, further) = (id() as SessionID, id() as SessionID)
         let asked = try #require(ask(cache, 1))
-        cache.revoke(.session(session))
+        cache.revoke(.session(session, of: user))
         #expect(!cache.keep(entry(user, session), of: digest(1), asked: asked))
         #expect(cache.keep(entry(user, further), of: digest(2), asked: asked))
         cache.revoke(.user(other))
         #expect(ask(cache, 2) == nil)
         cache.revoke(.sessions(of: user, except: further))
         #expect(ask(cache, 2) == nil)
-        cache.revoke(.generation(further, 1))
+        cache.revoke(.generation(further, of: user, 1))
         #expect(ask(cache, 2) != nil)
     }
 
