@@ -34,7 +34,7 @@ final class Sweeper: Component {
     func run() async {
         await withDiscardingTaskGroup { group in
             while !stopped.withLock({ $0 }) {
-                await loop.rest(for: Self.turn)
+                await loop.pause(for: Self.turn)
                 for (index, job) in takeDue() { group.addTask { await self.perform(job, index) } }
             }
         }
@@ -70,14 +70,5 @@ final class Sweeper: Component {
         }
         let next = ambient.clock.now() + job.interval
         jobs.withLock { $0[index].due = next }
-    }
-}
-
-extension LoopExecutor {
-    /// Comes back once `duration` has passed.
-    func rest(for duration: Duration) async {
-        await withCheckedContinuation { continuation in
-            execute { _ = self.schedule(after: duration) { continuation.resume() } }
-        }
     }
 }

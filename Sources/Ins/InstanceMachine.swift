@@ -6,9 +6,6 @@ import HTTP
 /// The rules of one room, and what it has to say: who is in, who is master, what moved. Pure:
 /// what comes out waits in a batch until somebody takes it.
 struct InstanceMachine: ~Copyable {
-    /// What an `instance-data` may hold, docs/client.
-    static let dataLimit = 16 << 10
-
     private(set) var hosting: Hosting
     /// In the order in which they came.
     private(set) var players: [Player] = []
@@ -105,7 +102,7 @@ struct InstanceMachine: ~Copyable {
     /// byte for byte.
     mutating func data(_ frame: [UInt8], in range: Range<Int>, from player: PlayerID) {
         guard holds(player), let object = try? JSONScanner.object(frame, in: range),
-            let content = object["data"], content.count <= Self.dataLimit
+            let content = object["data"], content.count <= SocketMessages.dataLimit
         else { return }
         var audience = RoomBatch.Audience.others
         if let list = object["to"], let to = try? JSONParser.parse(frame[list]), !to.isNull {

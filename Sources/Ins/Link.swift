@@ -18,9 +18,6 @@ final class Link: MessageReceiver, ReilLink {
     /// How often Ins says how busy it is, docs/client.
     private static let loadInterval = Duration.seconds(5)
 
-    /// A Reil that leaves so much unread has hung; it is told all anew when it is back.
-    private static let pendingLimit = 64 << 20
-
     private let host: InstanceHost
     private let ambient: Ambient
     private let settings: InsSettings
@@ -39,9 +36,6 @@ final class Link: MessageReceiver, ReilLink {
 
     /// Whether Reil ended it since this Ins has linked to it anew.
     var isReplaced: Bool { state.withLock { $0.isReplaced } }
-
-    /// Whether it stands.
-    var isOpen: Bool { state.withLock { !$0.isOver } }
 
     /// What to do when it is over; done at once where it is.
     func whenOver(_ body: @escaping @Sendable () -> Void) {
@@ -67,7 +61,8 @@ final class Link: MessageReceiver, ReilLink {
 
     private func send(_ body: (any WebSocketSink) -> Void) {
         guard let sink = state.withLock({ $0.sink }) else { return }
-        if sink.pending > Self.pendingLimit { return sink.close(.slow, reason: "") }
+        // It is told all anew when it is back.
+        if sink.pending > LinkProtocol.ins.pendingLimit { return sink.close(.slow, reason: "") }
         body(sink)
     }
 
@@ -124,14 +119,5 @@ final class Link: MessageReceiver, ReilLink {
         }
         onEnd?()
         for continuation in waiting { continuation.resume() }
-    }
-}
-
-extension WebSocketLimits {
-    /// Between an Ins and a Reil: a room's tick in one message.
-    static var insLink: WebSocketLimits {
-        var limits = WebSocketLimits(message: 16 << 20)
-        limits.pingInterval = .seconds(1)
-        return limits
     }
 }

@@ -73,7 +73,7 @@ final class LinkDialer: Component {
                 ambient.log.notice("waiting", .text("for", "reil at \(names)"))
                 told = now
             }
-            await pause(delay)
+            await loop.pause(for: delay)
             delay = min(delay * 2, .seconds(1))
         }
     }
@@ -124,7 +124,7 @@ final class LinkDialer: Component {
             }
             await dial(target)
             if state.withLock({ $0.links[target] == nil }) {
-                await pause(delay)
+                await loop.pause(for: delay)
                 delay = min(delay * 2, .seconds(1))
             }
         }
@@ -133,7 +133,9 @@ final class LinkDialer: Component {
     /// A Reil that is reached under two spellings of its address keeps the newer of two links: the
     /// older one is not dialled again while there is another, or they would end each other for ever.
     private func otherLinksEnd() async {
-        while state.withLock({ !$0.isStopping && !$0.links.isEmpty }) { await pause(.seconds(1)) }
+        while state.withLock({ !$0.isStopping && !$0.links.isEmpty }) {
+            await loop.pause(for: .seconds(1))
+        }
     }
 
     private func dial(_ target: Target) async {
@@ -148,7 +150,8 @@ final class LinkDialer: Component {
         }
         do throws(ClientError) {
             _ = try await WebSocketClient.connect(
-                request, subprotocols: ["avr.ins.1"], limits: .insLink, client: client, on: loop
+                request, subprotocols: [LinkProtocol.ins.name], limits: LinkProtocol.ins.limits,
+                client: client, on: loop
             ) { sink in
                 link.opened(sink)
                 return link
@@ -200,13 +203,6 @@ final class LinkDialer: Component {
                 return false
             }
             if isNow { continuation.resume() }
-        }
-    }
-
-    private func pause(_ delay: Duration) async {
-        let loop = loop
-        await withCheckedContinuation { continuation in
-            loop.execute { _ = loop.schedule(after: delay) { continuation.resume() } }
         }
     }
 }

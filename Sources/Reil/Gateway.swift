@@ -42,7 +42,7 @@ final class GatewayRole: Component {
             eta: settings.eta, clusterKey: settings.clusterKey, client: inner,
             loops: group.loops, ambient: ambient)
         cache = TokenCache()
-        eta.observe(CacheObserver(cache: cache))
+        eta.observe(cache)
         let worlds = HotWorlds { [eta] in eta.hasLease }
         eta.observe(worlds)
         let limiter = RateLimiter(
@@ -159,19 +159,6 @@ final class GatewayRole: Component {
             "every user of this machine can read the private key",
             .text("setting", "reil.tls_key"), .text("remedy", "chmod o-rwx it, and renew it"))
     }
-}
-
-/// Keeps the token cache true.
-private struct CacheObserver: RegistryObserver {
-    let cache: TokenCache
-
-    func welcomed(_ welcome: Welcome) { cache.clear() }
-
-    func received(_ push: RegistryPush) {
-        if case .revoke(let revocation) = push { cache.revoke(revocation) }
-    }
-
-    func etaLost() {}
 }
 
 extension ClientLimits {

@@ -81,6 +81,21 @@ import Testing
         }
     }
 
+    @Test func `a request has one id in the logs of all processes`() async throws {
+        let node = try await Shared.plain.get()
+        let word = "w\(SystemRandom().next())"
+        _ = try await node.client.send(.get, "/api/users?q=\(word)")
+        func id(_ name: String) throws -> String? {
+            for line in node.process(name).log.split(separator: "\n") where line.contains(word) {
+                return try JSONParser.parse(Array(line.utf8))["request"]?.stringValue
+            }
+            return nil
+        }
+        for name in ["reil", "eta"] { try await node.process(name).says(word) }
+        let (known, told) = (try #require(try id("reil")), try id("eta"))
+        #expect(known.utf8.count == 16 && told == known, "\(known) \(told ?? "-")")
+    }
+
     @Test func `HEAD is GET without a body`() async throws {
         let node = try await Shared.plain.get()
         for target in ["/api/time", "/api/server", "/api/users?limit=1", "/.well-known/avr"] {

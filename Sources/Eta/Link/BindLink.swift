@@ -14,22 +14,19 @@ extension Registry {
 struct LinkController: Sendable {
     let watch: LinkWatch
 
-    private static let subprotocol = "avr.registry.1"
-    /// A report names every player of a Reil.
-    private static let limits = WebSocketLimits(message: 16 << 20)
-
     func link(
         _ path: RegistryAPI.LinkPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Response {
         let head = context.request.head
-        guard Handshake.subprotocols(of: head).contains(Self.subprotocol) else {
+        let link = LinkProtocol.registry
+        guard Handshake.subprotocols(of: head).contains(link.name) else {
             throw APIError(.malformedRequest, context: "a link of another protocol")
         }
         let watch = watch
         return Response(
             status: .switchingProtocols,
             body: .webSocket(
-                WebSocketUpgrade(subprotocol: Self.subprotocol, limits: Self.limits) { sink in
+                WebSocketUpgrade(subprotocol: link.name, limits: link.limits) { sink in
                     ReilLink(sink, watch)
                 }))
     }

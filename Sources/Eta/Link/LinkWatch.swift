@@ -68,7 +68,7 @@ final class LinkWatch: Component {
 
     func run() async {
         while !stopped.withLock({ $0 }) {
-            await loop.rest(for: Self.turn)
+            await loop.pause(for: Self.turn)
             await look()
         }
     }

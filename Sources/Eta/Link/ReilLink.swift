@@ -17,9 +17,6 @@ final class ReilLink: MessageReceiver {
     private let ambient: Ambient
     private let state = Lock(State())
 
-    /// A Reil that takes nothing of so much has hung; it begins anew.
-    private static let pendingLimit = 64 << 20
-
     init(_ sink: any WebSocketSink, _ watch: LinkWatch) {
         self.sink = sink
         self.watch = watch
@@ -46,7 +43,7 @@ final class ReilLink: MessageReceiver {
         }
         guard let number else { return }
         for frame in pushes.takeOutbox(number) { sink.send(text: frame) }
-        if sink.pending > Self.pendingLimit {
+        if sink.pending > LinkProtocol.registry.pendingLimit {
             ambient.log.warning("reil takes nothing, its link ends")
             sink.close(.slow, reason: "")
         }

@@ -24,7 +24,7 @@ final class StatementCheck: GateCheck {
             throw APIError(.wrongCredential, context: "no statement of a Reil")
         }
         passage.caller = try caller(text)
-        if let id = head.text(.avrRequestID) { passage.requestID = String(id.prefix(64)) }
+        passage.requestID = head.text(.avrRequestID).flatMap { RequestID.read($0) }
         if let client = head.text(.avrClient).flatMap({ IPAddress($0) }) {
             passage.client = client
         }

@@ -187,3 +187,13 @@ extension VisitorCaller {
         return server
     }
 }
+
+extension TokenCache: RegistryObserver {
+    func welcomed(_ welcome: Welcome) { clear() }
+
+    func received(_ push: RegistryPush) {
+        if case .revoke(let revocation) = push { revoke(revocation) }
+    }
+
+    func etaLost() {}
+}

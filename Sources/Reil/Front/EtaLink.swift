@@ -28,7 +28,6 @@ final class EtaLink: Component {
     private let loop: EventLoop
     private let loops: [EventLoop]
     private let statements: StatementBook
-    private let requestPrefix: String
     /// A random name of this run, by which Eta knows whose sockets a player's are.
     private let ownRun: String
     private let state = Lock(State())
@@ -56,7 +55,6 @@ final class EtaLink: Component {
         self.loops = loops
         statements = StatementBook(key: clusterKey, clock: ambient.clock)
         ownRun = Hex.encode(ambient.random.bytes(8))
-        requestPrefix = String(ownRun.prefix(8)) + "-"
     }
 
     /// Whether what Reil remembers of credentials still counts.
@@ -87,9 +85,6 @@ final class EtaLink: Component {
         }
     }
 
-    /// The id that a request carries from here on.
-    func requestID(of request: Request) -> String { requestPrefix + String(request.id, radix: 16) }
-
     /// Tells Eta something, if the link stands; a link that comes back begins with all of it.
     func report(_ report: RegistryReport) {
         let connection = state.withLock { $0.connection }
@@ -114,7 +109,7 @@ final class EtaLink: Component {
         }
         let request = ClientRequest(
             facts.method, host: upstream.host, port: upstream.port,
-            target: Self.target(facts.template, captures), fields: fields, body: payload,
+            target: Array(facts.target(captures).utf8), fields: fields, body: payload,
             deadlines: Deadlines(firstByte: .seconds(10), whole: .seconds(15)))
         let bytes: [UInt8]
         let wait: Int64?
@@ -173,19 +168,10 @@ final class EtaLink: Component {
         var fields = request.head.endToEndFields(
             without: RelayedFields.removed, extra: statement.count + 256)
         fields.append(.avrStatement, statement)
-        fields.append(.avrRequestID, requestID(of: request))
+        fields.append(.avrRequestID, RequestID.text(request.id))
         fields.append(.avrClient, passage.client.description)
         fields.append(.avrReilRun, ownRun)
         return fields
-    }
-
-    private static func target(_ template: String, _ captures: [String]) -> [UInt8] {
-        var rest = captures[...]
-        let parts = template.split(separator: "/").map { part -> String in
-            guard part.hasPrefix(":"), let value = rest.popFirst() else { return String(part) }
-            return Percent.encode(value)
-        }
-        return Array(("/" + parts.joined(separator: "/")).utf8)
     }
 
     private static func data<Output: Decodable>(
@@ -243,7 +229,7 @@ final class EtaLink: Component {
                     "waiting", .text("for", "eta at \(upstream.host):\(upstream.port)"))
                 told = now
             }
-            await pause(delay)
+            await loop.pause(for: delay)
             delay = min(delay * 2, .seconds(1))
         }
     }
@@ -258,7 +244,7 @@ final class EtaLink: Component {
             }
             await connect()
             if state.withLock({ $0.connection == nil }) {
-                await pause(delay)
+                await loop.pause(for: delay)
                 delay = min(delay * 2, .seconds(1))
             }
         }
@@ -287,7 +273,8 @@ final class EtaLink: Component {
         let connection = RegistryConnection(owner: self, ambient: ambient, hello: hello)
         do throws(ClientError) {
             _ = try await WebSocketClient.connect(
-                request, subprotocols: ["avr.registry.1"], limits: .link, client: client,
+                request, subprotocols: [LinkProtocol.registry.name],
+                limits: LinkProtocol.registry.limits, client: client,
                 on: loop
             ) { sink in
                 connection.opened(sink)
@@ -360,13 +347,6 @@ final class EtaLink: Component {
         if observers.isEmpty { return }
         ambient.log.warning("the link to eta is gone")
         for observer in observers { observer.etaLost() }
-    }
-
-    private func pause(_ delay: Duration) async {
-        let loop = loop
-        await withCheckedContinuation { continuation in
-            loop.execute { _ = loop.schedule(after: delay) { continuation.resume() } }
-        }
     }
 }
 

@@ -132,12 +132,3 @@ final class RegistryConnection: MessageReceiver {
         for continuation in waiting { continuation.resume() }
     }
 }
-
-extension WebSocketLimits {
-    /// Between processes of one node: large messages, no rates.
-    static var link: WebSocketLimits {
-        var limits = WebSocketLimits()
-        limits.message = 16 << 20
-        return limits
-    }
-}

@@ -25,8 +25,6 @@ final class InsLinkSession: MessageReceiver {
 
     /// So many bytes of commands fill a frame: a message of a link has an end.
     private static let frameBytes = 1 << 20
-    /// An Ins that leaves so much unread is of no use to its rooms.
-    private static let pendingLimit = 64 << 20
 
     /// The id of its credential.
     let credential: String
@@ -98,7 +96,8 @@ final class InsLinkSession: MessageReceiver {
             case .binary(let bytes): sink.send(binary: bytes)
             }
         }
-        if sink.pending > Self.pendingLimit {
+        // One that leaves so much unread is of no use to its rooms.
+        if sink.pending > LinkProtocol.ins.pendingLimit {
             sink.close(.slow, reason: "")
         }
     }
@@ -193,14 +192,5 @@ final class InsLinkSession: MessageReceiver {
             return ToldSnapshot(
                 instance: instance, epoch: epoch, player: player, snapshot: Array(text[snapshot]))
         }
-    }
-}
-
-extension WebSocketLimits {
-    /// What comes from an Ins: a room's tick in one message.
-    static var insLink: WebSocketLimits {
-        var limits = WebSocketLimits(message: 16 << 20)
-        limits.pingInterval = .seconds(1)
-        return limits
     }
 }

@@ -159,9 +159,8 @@ extension InsRoster {
 
     /// An Ins does not run what it was told of.
     func refused(
-        _ instance: InstanceID, _ epoch: Int64, _ player: PlayerID?, by link: InsLinkSession
+        _ instance: InstanceID, _ epoch: Int64, _ player: PlayerID, by link: InsLinkSession
     ) {
-        guard let player else { return }
         let found = state.withLock { state -> SocketLoop? in
             guard let room = Self.room(instance, epoch, of: link, state),
                 let seat = room.seats[player], !seat.isEntered

@@ -266,7 +266,7 @@ extension SocketLoop {
         guard let instance = shape.instance, let membership = session.membership(in: instance),
             membership.isEntered
         else { return refuse(frame, APIError(.notInInstance), session) }
-        guard shape.length <= DataShape.limit else {
+        guard shape.length <= SocketMessages.dataLimit else {
             return refuse(frame, APIError(.payloadTooLarge), session)
         }
         guard let route = services.roster.route(to: instance) else {
@@ -315,9 +315,6 @@ extension SocketFrame {
 
 /// The `data` of an `instance-data`, as far as Reil looks at it.
 struct DataShape {
-    /// What may be said at once, docs/client/socket.md, "In an instance".
-    static let limit = 16 << 10
-
     /// Nil for one that there cannot be.
     let instance: InstanceID?
     /// Where the command's `data` stands.

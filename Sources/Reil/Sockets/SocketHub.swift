@@ -34,7 +34,7 @@ final class SocketHub: RegistryObserver {
         }
         let offered = Handshake.subprotocols(of: head)
         let upgrade =
-            offered.contains("avr.ins.1")
+            offered.contains(LinkProtocol.ins.name)
             ? try insUpgrade(context)
             : try clientUpgrade(context, offered.contains("avr.1") ? "avr.1" : nil)
         return Response(status: .switchingProtocols, body: .webSocket(upgrade))
@@ -45,7 +45,9 @@ final class SocketHub: RegistryObserver {
         case .ins(let ins):
             let roster = services.roster
             let ambient = services.ambient
-            return WebSocketUpgrade(subprotocol: "avr.ins.1", limits: .insLink) { sink in
+            return WebSocketUpgrade(
+                subprotocol: LinkProtocol.ins.name, limits: LinkProtocol.ins.limits
+            ) { sink in
                 let link = InsLinkSession(
                     sink, credential: ins.name.text, roster: roster, ambient: ambient)
                 roster.opened(link)

@@ -159,7 +159,7 @@ extension SocketLoop {
 
 // Who is who.
 extension SocketLoop {
-    /// A socket's client is known now; whether it was somebody else before, who has left all.
+    /// A socket's client is known now; where it was somebody else before, they have left all.
     func adopt(
         _ session: SocketSession, _ identity: Identity
     ) {

@@ -193,12 +193,6 @@ extension SocketLoop {
         }
     }
 
-    func pause(_ delay: Duration) async {
-        await withCheckedContinuation { continuation in
-            _ = loop.schedule(after: delay) { continuation.resume() }
-        }
-    }
-
     /// An instance is over.
     func closed(_ instance: InstanceID) {
         let members = rooms[instance]?.members.map(\.session) ?? []

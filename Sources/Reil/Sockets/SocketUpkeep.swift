@@ -107,7 +107,7 @@ extension SocketLoop {
                 apply(standing, of: query, to: Array(some))
                 numbers.removeLast(some.count)
             } catch {
-                await pause(.seconds(1))
+                await loop.pause(for: .seconds(1))
                 if losses != etaLosses { return }
             }
         }

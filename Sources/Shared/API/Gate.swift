@@ -13,7 +13,7 @@ public struct Passage: Sendable {
     /// The client's own address, as far as that is known yet.
     public var client: IPAddress
     /// The id that the request carries through all roles, as far as it has one yet.
-    public var requestID: String?
+    public var requestID: UInt64?
     /// Whether the credential came in a way that works and is not to be used any more.
     public var isDeprecated = false
     /// Path and query without credentials, where the query held one.
@@ -54,8 +54,8 @@ extension GateCheck {
     }
 }
 
-/// The ordered checks before every controller: limits, who, whether moderated, how often, whether
-/// allowed; each cheaper than what comes after it.
+/// The ordered checks before every controller: who calls, whether another node has signed for it,
+/// how often, whether that kind of caller may.
 public struct Gate: Sendable {
     private let checks: [any GateCheck]
 

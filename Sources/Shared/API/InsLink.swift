@@ -33,7 +33,7 @@ public enum InsStatement: Codable, Sendable {
     /// they may have missed something.
     case resumed(instance: InstanceID, epoch: Int64, snapshot: RoomSnapshot)
     /// It does not run that instance under that epoch.
-    case refused(instance: InstanceID, epoch: Int64, player: PlayerID?)
+    case refused(instance: InstanceID, epoch: Int64, player: PlayerID)
 }
 
 /// The late-join snapshot, docs/client/socket.md `instance-join`.

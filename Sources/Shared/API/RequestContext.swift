@@ -10,7 +10,7 @@ public struct RequestContext: Sendable {
     /// Who calls, as the gate found out.
     public let caller: Caller
     /// The id that the request carries through all roles.
-    public let requestID: String
+    public let requestID: UInt64
     /// The client's own address, whatever proxies stand between.
     public let client: IPAddress
     /// The outside.
@@ -20,7 +20,7 @@ public struct RequestContext: Sendable {
     public init(_ passage: Passage, _ ambient: Ambient) {
         request = passage.request
         caller = passage.caller
-        requestID = passage.requestID ?? ""
+        requestID = passage.requestID ?? passage.request.id
         client = passage.client
         self.ambient = ambient
     }
@@ -59,8 +59,9 @@ public struct RequestContext: Sendable {
     ///
     /// - Throws: 53 when it has changed since.
     public func requireMatch(tag: String?) throws(APIError) {
-        guard let condition = request.head.field(.ifMatch) else { return }
-        guard let tag, EntityTag.isListed(tag, in: condition) else {
+        if request.head.field(.ifMatch) == nil { return }
+        let eTag = tag.flatMap { ETag(Array($0.utf8)[...]) }
+        guard Conditional.isNamed(eTag, by: .ifMatch, of: request.head, strongly: true) else {
             throw APIError(.preconditionFailed)
         }
     }
@@ -71,17 +72,6 @@ public enum EntityTag {
     /// The tag, with its quotes.
     public static func of(_ data: [UInt8]) -> String {
         "\"\(Hex.encode(SHA256.hash(data).bytes.prefix(16)))\""
-    }
-
-    /// Whether a list of If-Match or If-None-Match names `tag`, or is `*`. All our tags are strong
-    /// and hold no comma, so the list may be cut at its commas; a weak spelling of one counts for
-    /// If-None-Match, and does no harm for If-Match since we never sent it.
-    static func isListed(_ tag: String, in list: ArraySlice<UInt8>) -> Bool {
-        list.split(separator: UInt8(ascii: ",")).contains { part in
-            let text = String(decoding: part, as: UTF8.self).drop { $0 == " " || $0 == "\t" }
-            let bare = text.hasPrefix("W/") ? text.dropFirst(2) : text
-            return bare == "*" || bare.hasPrefix(tag)
-        }
     }
 }
 

@@ -221,6 +221,7 @@ public struct Router: Sendable, Responder {
     ) -> Response {
         var response = response
         response.route = passage.figures
+        response.requestID = passage.requestID
         if response.accessTarget == nil, let target = passage.shownTarget {
             response.accessTarget = target
         }
@@ -230,7 +231,9 @@ public struct Router: Sendable, Responder {
 
     private func failure(_ error: APIError, _ passage: Passage) -> Response {
         complete(
-            Answers.failure(error, of: passage.request, ambient, target: passage.shownTarget),
+            Answers.failure(
+                error, of: passage.request, id: passage.requestID, ambient,
+                target: passage.shownTarget),
             passage)
     }
 
@@ -362,169 +365,5 @@ private struct RawEndpoint<Path: EndpointPath, Body: Decodable & Sendable>: Boun
         let path: Path = try Input.path(exchange, facts)
         let body: Body = try await Input.body(exchange, facts, limits)
         return try await method(path, body, exchange.context)
-    }
-}
-
-/// Path and body as values.
-enum Input {
-    static func path<Path: EndpointPath>(
-        _ exchange: Exchange, _ facts: EndpointFacts
-    ) throws(APIError) -> Path {
-        var arguments = PathArguments(captures: exchange.captures, query: exchange.query)
-        let path = try Path(&arguments)
-        if !arguments.problems.isEmpty {
-            throw APIError(facts.invalid, details: arguments.problems)
-        }
-        return path
-    }
-
-    /// A DELETE may bring what it needs in the query.
-    static func body<Body: Decodable & Sendable>(
-        _ exchange: Exchange, _ facts: EndpointFacts, _ limits: RouterLimits
-    ) async throws(APIError) -> Body {
-        if let none = NoBody() as? Body { return none }
-        if let raw = RawBody() as? Body { return raw }
-        let request = exchange.passage.request
-        if facts.method == .delete, request.bodyLength == 0 {
-            var object = JSONObject()
-            for field in exchange.query {
-                guard object[field.name] == nil else {
-                    throw APIError(.malformedRequest, context: "a query field comes twice")
-                }
-                object[field.name] = .string(field.value)
-            }
-            return try decode(.object(object), facts)
-        }
-        guard isJSON(request.head.text(.contentType)) else {
-            throw APIError(.unsupportedMediaType)
-        }
-        if let length = request.bodyLength, length > limits.body {
-            throw APIError(.payloadTooLarge)
-        }
-        let bytes: [UInt8]
-        do throws(BodyError) {
-            bytes = try await request.body.collect(limit: limits.body)
-        } catch {
-            throw APIError(error)
-        }
-        let value: JSONValue
-        do throws(JSONError) {
-            value = try JSONParser.parse(bytes, depth: limits.depth)
-        } catch {
-            throw APIError(.malformedRequest, context: "\(error.reason) at \(error.offset)")
-        }
-        return try decode(value, facts)
-    }
-
-    /// `application/json`, with whatever parameters.
-    private static func isJSON(_ type: String?) -> Bool {
-        guard let essence = type?.split(separator: ";", omittingEmptySubsequences: false).first
-        else { return false }
-        return essence.lowercased().filter { $0 != " " && $0 != "\t" } == "application/json"
-    }
-
-    private static func decode<Body: Decodable>(
-        _ value: JSONValue, _ facts: EndpointFacts
-    ) throws(APIError) -> Body {
-        do throws(InvalidFields) {
-            return try JSONCoder.decode(Body.self, from: value)
-        } catch {
-            throw APIError(facts.invalid, details: error.problems)
-        }
-    }
-}
-
-extension APIError {
-    /// What a body that never became complete is answered with.
-    public init(_ error: BodyError) {
-        switch error {
-        case .tooLarge: self.init(.payloadTooLarge)
-        case .closed, .tooSlow, .malformed:
-            self.init(.malformedRequest, context: "body: \(error)")
-        case .failed: self.init(.internalError, context: "body: \(error)")
-        }
-    }
-}
-
-/// Responses around envelopes.
-public enum Answers {
-    /// A success whose `data` is kept encoded.
-    public static func success<Object>(
-        _ exchange: Exchange, _ facts: EndpointFacts, _ object: Encoded<Object>
-    ) -> Response {
-        success(exchange, facts, tag: object.tag) { out in out.append(object.json) }
-    }
-
-    /// A success whose `data` is what `write` writes; 304 where the caller has it already.
-    public static func success(
-        _ exchange: Exchange, _ facts: EndpointFacts, tag known: String?,
-        _ write: (inout ByteWriter) -> Void
-    ) -> Response {
-        let request = exchange.passage.request
-        let target = exchange.passage.shownTarget.map { $0[...] } ?? request.head.targetBytes
-        var out = ByteWriter(capacity: 512)
-        Envelope.open(
-            request: target, time: exchange.ambient.clock.timestamp(), into: &out)
-        let start = out.count
-        write(&out)
-        var fields =
-            facts.holdsToken ? secret : exchange.passage.caller == .nobody ? open : personal
-        if facts.method == .get, !facts.holdsToken, !facts.volatile {
-            let tag = known ?? EntityTag.of(out.array(from: start))
-            fields.append(.eTag, tag)
-            if let condition = request.head.field(.ifNoneMatch),
-                EntityTag.isListed(tag, in: condition)
-            {
-                return Response(status: .notModified, fields: fields)
-            }
-        }
-        Envelope.close(into: &out)
-        return Response(
-            status: facts.created ? .created : .ok, fields: fields, body: .bytes(out.array()))
-    }
-
-    /// What an answer to anybody says of itself.
-    private static let open = Fields((.contentType, "application/json"))
-    /// One that depends on who asks.
-    private static let personal = Fields(
-        (.contentType, "application/json"), (.cacheControl, "private"), (.vary, "Authorization"))
-    /// One with a token in it.
-    private static let secret = Fields(
-        (.contentType, "application/json"), (.cacheControl, "no-store"))
-
-    /// A failure; one that is the node's own fault is logged with its context.
-    public static func failure(
-        _ error: APIError, of request: Request, _ ambient: Ambient, target: [UInt8]? = nil
-    ) -> Response {
-        if error.status == 502 || error.status == 504 {
-            // Another node's fault, and nothing that this one's operator could mend.
-            ambient.log.info(
-                "another server failed", .number("code", error.code.rawValue),
-                .reason(error.context))
-        } else if error.status >= 500, !error.code.isRetryable || !error.context.isEmpty {
-            ambient.log.error(
-                "request failed", .number("code", error.code.rawValue), .reason(error.context),
-                .text("path", String(decoding: request.head.path, as: UTF8.self)))
-        } else if !error.context.isEmpty {
-            ambient.log.debug(
-                "request refused", .number("code", error.code.rawValue), .reason(error.context))
-        }
-        var out = ByteWriter(capacity: 256)
-        Envelope.failure(
-            error, request: target.map { $0[...] } ?? request.head.targetBytes,
-            time: ambient.clock.timestamp(), redirect: error.redirect, into: &out)
-        // Who asks may have been refused for who they are.
-        var fields = personal
-        if !error.allow.isEmpty {
-            fields.append(.allow, error.allow.joined(separator: ", "))
-        }
-        if let size = error.fileSize { fields.append(.contentRange, "bytes */\(size)") }
-        if let world = error.world { fields.append(.avrWorld, world.field) }
-        if let wait = error.retryAfter {
-            fields.append(.retryAfter, decimal: max(1, (wait.milliseconds + 999) / 1000))
-        }
-        return Response(
-            status: Status(Int(error.status)) ?? .internalServerError, fields: fields,
-            body: .bytes(out.array()), accessTarget: target)
     }
 }

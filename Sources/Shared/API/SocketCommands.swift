@@ -47,6 +47,9 @@ public enum SocketCommand: String, Sendable, CaseIterable {
 
 /// The `data` of each command and of its answer.
 public enum SocketMessages {
+    /// Bytes of what an `instance-data` says, docs/client/socket.md, "In an instance".
+    public static let dataLimit = 16 << 10
+
     /// `ping`
     public struct Ping: Codable, Sendable {
         /// The time.

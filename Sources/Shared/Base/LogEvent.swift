@@ -65,7 +65,7 @@ public struct LogField: Sendable {
     /// Who.
     public static func user(_ value: String) -> LogField { text("user", value) }
     /// The id that a request carries through all roles.
-    public static func request(_ value: String) -> LogField { text("request", value) }
+    public static func request(_ id: UInt64) -> LogField { text("request", RequestID.text(id)) }
 }
 
 /// A log line as data: a constant message and typed fields.
@@ -186,4 +186,18 @@ public struct Log: Sendable {
     }
     /// One answered request.
     public func access(_ entry: AccessEntry) { sink.write(entry) }
+}
+
+/// How the id of a request is spelled, between processes and in logs: 16 hexadecimal digits.
+public enum RequestID {
+    /// The digits.
+    public static func text(_ id: UInt64) -> String {
+        let digits = String(id, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// Reads what `text` writes; nil for anything else.
+    public static func read(_ text: String) -> UInt64? {
+        text.utf8.count == 16 ? UInt64(text, radix: 16) : nil
+    }
 }

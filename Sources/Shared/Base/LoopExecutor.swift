@@ -25,3 +25,17 @@ public protocol LoopExecutor: SerialExecutor {
     /// The monotonic clock, as of the loop's current turn.
     func now() -> Instant
 }
+
+extension LoopExecutor {
+    /// Runs `job` once `delay` has passed; callable from any thread.
+    public func after(_ delay: Duration, _ job: @escaping @Sendable () -> Void) {
+        execute { _ = self.schedule(after: delay, job) }
+    }
+
+    /// Comes back once `delay` has passed; callable from any thread.
+    public func pause(for delay: Duration) async {
+        await withCheckedContinuation { continuation in
+            after(delay) { continuation.resume() }
+        }
+    }
+}

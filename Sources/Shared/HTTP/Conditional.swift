@@ -63,6 +63,14 @@ public enum Conditional: Sendable, Equatable {
         return .proceed
     }
 
+    /// Whether the If-Match (`strongly`) or If-None-Match of a request names `eTag`, or whatever there
+    /// is; false where there is nothing.
+    public static func isNamed(
+        _ eTag: ETag?, by field: FieldName, of head: RequestHead, strongly: Bool
+    ) -> Bool {
+        names(head.list(field), eTag, strongly: strongly)
+    }
+
     private static func names(
         _ list: [ArraySlice<UInt8>], _ eTag: ETag?, strongly: Bool
     ) -> Bool {

@@ -240,6 +240,8 @@ public struct Response: Sendable {
     public var body: ResponseBody
     /// What the access log may show of the target (credentials removed); nil: all of it.
     public var accessTarget: [UInt8]?
+    /// The request's id, where another process gave it one.
+    public var requestID: UInt64?
     /// Where the answer is counted; nil: among those without a route.
     public var route: RouteMetrics?
 

@@ -94,7 +94,7 @@ public enum RequestRejection: Error, Sendable, Equatable, CaseIterable {
 
 /// What makes a request's connection a WebSocket.
 ///
-/// The shell calls `Handshake.answer(to:upgrade:)` with the request's head, sends what that gives,
+/// The shell calls `Handshake.answer(to:subprotocol:)` with the request's head, sends what that gives,
 /// and only when the status is 101 makes the receiver and feeds a `WebSocketMachine`.
 public struct WebSocketUpgrade: Sendable {
     /// The subprotocol that was chosen among those the client offers; nil for none.

@@ -1,8 +1,8 @@
 import Base
 import HTTP
 
-/// One accepted connection: socket ↔ TLS ↔ `ServerMachine`. Requests go to the responder by a task
-/// that starts at once on the loop; an idle connection holds no task and no buffer.
+/// One accepted connection: socket ↔ TLS ↔ `ServerMachine`. Requests go to the responder on the loop,
+/// by a task only where it has to wait; an idle connection holds no task and no buffer.
 actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
     /// Reads of one turn, so that a peer that sends without end leaves the others their turn.
     private static let readsPerTurn = 16
@@ -78,8 +78,6 @@ actor ServerConnection: LoopPinned, ReadinessReceiver, ServedConnection {
             }
         }
     }
-
-    nonisolated func turnEnded() { onLoop { $0.pump() } }
 
     nonisolated func drain() {
         onLoop { connection in
@@ -473,7 +471,8 @@ extension ServerConnection {
                 time: shard.timestamp(), method: request.head.method.text,
                 target: response.accessTarget ?? Array(request.head.targetBytes),
                 status: response.status.code, bytes: response.body.length ?? -1,
-                nanoseconds: nanoseconds, client: clientText, request: request.id))
+                nanoseconds: nanoseconds, client: clientText,
+                request: response.requestID ?? request.id))
     }
 
     /// The next bytes of the body of that exchange's request.

@@ -330,17 +330,3 @@ private final class Life: Sendable {
         _exit(code)
     }
 }
-
-extension LoopExecutor {
-    /// Runs `job` once `delay` has passed; callable from any thread.
-    func after(_ delay: Duration, _ job: @escaping @Sendable () -> Void) {
-        execute { _ = self.schedule(after: delay, job) }
-    }
-
-    /// Comes back once `delay` has passed.
-    func pause(for delay: Duration) async {
-        await withCheckedContinuation { continuation in
-            after(delay) { continuation.resume() }
-        }
-    }
-}

@@ -31,8 +31,10 @@ struct IdentityTests {
         #expect(identity.end(by: .sessions(of: user, except: id())) == .unauthenticated)
         #expect(identity.end(by: .user(user)) == .denied)
         for other: Revocation in [
-            .session(id(), of: user), .sessions(of: user, except: session), .sessions(of: id(), except: nil),
-            .user(id()), .generation(session, of: user, 9), .rights(of: user), .integrity(id()), .ins("x"),
+            .session(id(), of: user), .sessions(of: user, except: session),
+            .sessions(of: id(), except: nil),
+            .user(id()), .generation(session, of: user, 9), .rights(of: user), .integrity(id()),
+            .ins("x"),
             .server(try #require(ServerAddress("home.example"))),
         ] {
             #expect(identity.end(by: other) == nil)
