@@ -9,9 +9,10 @@ final class StatementCheck: GateCheck {
     let name = "statement"
     private let key: Secret
     private let clock: any ClockSource
-    /// Statements that were verified, until they are too old: a Reil uses one for many requests.
-    private let known = Lock<[ArraySlice<UInt8>: CallerStatement]>([:])
-    private static let knownLimit = 4_096
+    /// Statements that were verified: a Reil uses one for many requests.
+    private let known = Lock(
+        GenerationCache<ArraySlice<UInt8>, CallerStatement>(
+            capacity: CallerStatement.remembered, lifetime: CallerStatement.usedFor))
 
     init(key: Secret, clock: any ClockSource) {
         self.key = key
@@ -33,7 +34,7 @@ final class StatementCheck: GateCheck {
 
     func caller(_ text: ArraySlice<UInt8>) throws(APIError) -> Caller {
         let now = clock.timestamp()
-        if let statement = known.withLock({ $0[text] }), isFresh(statement, now) {
+        if let statement = known.withLock({ $0.find(text, at: now) }), statement.isFresh(at: now) {
             return statement.caller
         }
         guard
@@ -42,15 +43,8 @@ final class StatementCheck: GateCheck {
         else {
             throw APIError(.wrongCredential, context: "the cluster key did not sign the statement")
         }
-        known.withLock { known in
-            if known.count >= Self.knownLimit { known = [:] }
-            known[Array(text)[...]] = statement
-        }
+        // A copy, so that no head of a request is held for the sake of one field.
+        known.withLock { $0.keep(statement, for: Array(text)[...], at: now) }
         return statement.caller
-    }
-
-    private func isFresh(_ statement: CallerStatement, _ now: Timestamp) -> Bool {
-        let age = now - statement.at
-        return age <= CallerStatement.lifetime && age >= .zero - CallerStatement.lifetime
     }
 }

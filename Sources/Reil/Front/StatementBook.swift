@@ -9,13 +9,11 @@ final class StatementBook: Sendable {
         var at: Timestamp
     }
 
-    private static let limit = 20_000
-    /// Well within a statement's lifetime.
-    private static let freshness = Duration.seconds(20)
-
     private let key: Secret
     private let clock: any ClockSource
-    private let entries = Lock<[Caller: Entry]>([:])
+    private let entries = Lock(
+        GenerationCache<Caller, Entry>(
+            capacity: CallerStatement.remembered, lifetime: CallerStatement.usedFor))
 
     init(key: Secret, clock: any ClockSource) {
         self.key = key
@@ -24,16 +22,13 @@ final class StatementBook: Sendable {
 
     func statement(for caller: Caller) -> [UInt8] {
         let now = clock.timestamp()
-        if let entry = entries.withLock({ $0[caller] }), now - entry.at < Self.freshness,
-            now >= entry.at
+        if let entry = entries.withLock({ $0.find(caller, at: now) }),
+            now - entry.at < CallerStatement.usedFor, now >= entry.at
         {
             return entry.text
         }
         let text = Array(CallerStatement(caller: caller, at: now).signed(with: key).utf8)
-        entries.withLock { entries in
-            if entries.count >= Self.limit { entries = [:] }
-            entries[caller] = Entry(text: text, at: now)
-        }
+        entries.withLock { $0.keep(Entry(text: text, at: now), for: caller, at: now) }
         return text
     }
 }

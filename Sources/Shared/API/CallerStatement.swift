@@ -9,6 +9,10 @@ import Domain
 public struct CallerStatement: Codable, Sendable {
     /// How long a statement counts; Reil makes a fresh one well before.
     public static let lifetime: Duration = .seconds(60)
+    /// How long Reil uses one, well within its lifetime: the signature costs more than a request.
+    public static let usedFor: Duration = .seconds(20)
+    /// How many callers both ends remember, and as many again that called before.
+    public static let remembered = 20_000
 
     /// Who calls.
     public let caller: Caller
@@ -36,8 +40,13 @@ public struct CallerStatement: Codable, Sendable {
             let json = Base64.decodeURL(parts[0]), let value = try? JSONParser.parse(json),
             let statement = try? JSONCoder.decode(CallerStatement.self, from: value)
         else { return nil }
-        let age = now - statement.at
-        guard age <= Self.lifetime, age >= .zero - Self.lifetime else { return nil }
+        guard statement.isFresh(at: now) else { return nil }
         self = statement
+    }
+
+    /// Whether it counts at `now`: clocks of one node may differ by its lifetime.
+    public func isFresh(at now: Timestamp) -> Bool {
+        let age = now - at
+        return age <= Self.lifetime && age >= .zero - Self.lifetime
     }
 }
