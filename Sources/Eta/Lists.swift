@@ -57,6 +57,9 @@ extension PageQuery {
     /// Behind which key the page begins; all keys come behind none.
     var start: [UInt8] { after?.key ?? [] }
 
+    /// Behind which text the page begins, where keys are texts.
+    var startText: String { String(decoding: start, as: UTF8.self) }
+
     /// One more than is shown, which tells whether anything follows.
     var reach: Int { limit + 1 }
 

@@ -6,6 +6,7 @@ public enum EtaMigration: Int, Migration {
     case addImages
     case addInvites
     case addFollows
+    case addSightings
 
     /// What it does.
     public var sql: StaticString {
@@ -14,8 +15,15 @@ public enum EtaMigration: Int, Migration {
         case .addImages: Self.images
         case .addInvites: Self.invites
         case .addFollows: Self.follows
+        case .addSightings: Self.sightings
         }
     }
+
+    private static let sightings: StaticString = """
+        -- Why a node was not found when it was last looked for; empty where it was.
+        ALTER TABLE node ADD COLUMN failure INTEGER;
+        ALTER TABLE node ADD COLUMN failed_at INTEGER;
+        """
 
     private static let follows: StaticString = """
         -- People with their homes; those of this node by their account, too.

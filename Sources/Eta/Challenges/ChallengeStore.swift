@@ -102,6 +102,11 @@ enum ChallengeStore {
         """)
     private static let revokeAny = Command<ChallengeID>(
         "UPDATE challenge SET state = 'revoked', token_hash = NULL WHERE id = ?1")
+    private static let revokeOfNode = Command<ServerAddress>(
+        """
+        UPDATE challenge SET state = 'revoked', token_hash = NULL
+        WHERE server = ?1 AND state <> 'revoked'
+        """)
     private static let deleteOld = Command<Timestamp>(
         "DELETE FROM challenge WHERE expires_at <= ?1")
 
@@ -157,6 +162,13 @@ enum ChallengeStore {
         _ id: ChallengeID, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
         try transaction.run(revokeAny, id)
+    }
+
+    /// Ends all challenges of a node and the tokens that they earned.
+    static func revoke(
+        of server: ServerAddress, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(revokeOfNode, server)
     }
 
     /// Forgets what ended before `moment`.

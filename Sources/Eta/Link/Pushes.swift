@@ -57,6 +57,9 @@ public final class Pushes: Sendable {
         send(.dismissed(instance: instance, player: player, type: type))
     }
 
+    /// Nothing is known of that node any more.
+    public func forget(_ address: ServerAddress) { send(.forget(address)) }
+
     /// A token of one of our users abroad is to be revoked there.
     public func endAbroad(_ integrity: IntegrityID, at server: ServerAddress) {
         // One Reil does it; the first that there is.

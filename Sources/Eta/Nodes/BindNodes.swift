@@ -4,9 +4,15 @@ extension Registry {
     /// Binds what is remembered of other nodes.
     func bindNodes(_ router: inout Router) {
         router.on(ServerAPI.update, ServerController(self).update)
-        let nodes = NodeController(self)
+        let tokens = PeerTokens()
+        let nodes = NodeController(self, tokens: tokens)
         router.on(RegistryAPI.node, nodes.fetch)
         router.on(RegistryAPI.saveNode, nodes.save)
         router.on(RegistryAPI.useNonce, nodes.useNonce)
+        router.on(RegistryAPI.noteSighting, nodes.noteSighting)
+        let known = KnownNodesController(self, tokens: tokens)
+        router.on(NodesAPI.list, known.list)
+        router.on(NodesAPI.fetch, known.fetch)
+        router.on(NodesAPI.forget, known.forget)
     }
 }

@@ -6,7 +6,7 @@ import Storage
 /// What is remembered of other nodes, for Reil; `RegistryAPI`.
 struct NodeController: Sendable {
     let database: Database
-    private let tokens = PeerTokens()
+    let tokens: PeerTokens
 
     /// More keys than a node has at a time, the old and the new.
     private static let keyLimit = 16
@@ -16,7 +16,10 @@ struct NodeController: Sendable {
     /// off by as much.
     private static let nonceWindow: Duration = .seconds(300)
 
-    init(_ registry: Registry) { database = registry.database }
+    init(_ registry: Registry, tokens: PeerTokens) {
+        database = registry.database
+        self.tokens = tokens
+    }
 
     func fetch(
         _ path: RegistryAPI.NodePath, _ body: NoBody, _ context: RequestContext
@@ -50,6 +53,16 @@ struct NodeController: Sendable {
         return Nothing()
     }
 
+    func noteSighting(
+        _ path: RegistryAPI.SightingsPath, _ body: RegistryAPI.Sighting, _ context: RequestContext
+    ) async throws(APIError) -> Nothing {
+        let now = context.now
+        try await database.write { (transaction) throws(APIError) in
+            try PeerStore.note(path.address, failure: body.failure, now: now, transaction)
+        }
+        return Nothing()
+    }
+
     func useNonce(
         _ path: RegistryAPI.NoncesPath, _ body: RegistryAPI.NonceUse, _ context: RequestContext
     ) async throws(APIError) -> RegistryAPI.NonceVerdict {
@@ -61,39 +74,6 @@ struct NodeController: Sendable {
             RegistryAPI.NonceVerdict(
                 fresh: try PeerStore.use(
                     body.nonce, of: body.server, until: body.expiresAt, transaction))
-        }
-    }
-}
-
-/// Our own server tokens at other nodes. They are worth as much as this node's name, so they are
-/// kept in memory alone: after a restart a challenge makes a new one.
-final class PeerTokens: Sendable {
-    /// A token and its end.
-    struct Held: Sendable {
-        var token: ServerToken
-        var expiresAt: Timestamp
-    }
-
-    private let held = Lock<[ServerAddress: Held]>([:])
-    /// As many peers as are kept in memory, federation.md §2.
-    private static let limit = 10_000
-
-    /// The token for a node, while it counts.
-    func find(_ address: ServerAddress, now: Timestamp) -> Held? {
-        held.withLock { held in
-            guard let token = held[address], token.expiresAt > now else { return nil }
-            return token
-        }
-    }
-
-    /// Keeps a token in place of the one before; one that has ended only takes that away.
-    func keep(
-        _ token: ServerToken, until expiresAt: Timestamp, for address: ServerAddress, now: Timestamp
-    ) {
-        held.withLock { held in
-            if held.count >= Self.limit { held = held.filter { $1.expiresAt > now } }
-            if held.count >= Self.limit { held = [:] }
-            held[address] = expiresAt > now ? Held(token: token, expiresAt: expiresAt) : nil
         }
     }
 }

@@ -21,6 +21,43 @@ enum PeerStore {
         }
     }
 
+    /// A node for those who administer this one, without its keys.
+    struct KnownRow: RowDecodable, Sendable {
+        static let columns: SQL =
+            "address, secure, gateway_secure, gateway_address, seen_at, failure, failed_at"
+
+        var address: ServerAddress
+        var secure: Bool
+        var gateway: Gateway?
+        var seenAt: Timestamp
+        var failure: NodesAPI.Failure?
+
+        init(row: borrowing Row) throws(DatabaseError) {
+            address = try row.value(0, "address")
+            secure = try row.value(1, "secure")
+            let gatewaySecure: Bool? = try row.value(2, "gateway_secure")
+            let gatewayAddress: ServerAddress? = try row.value(3, "gateway_address")
+            if let gatewaySecure, let gatewayAddress {
+                gateway = Gateway(secure: gatewaySecure, address: gatewayAddress)
+            }
+            seenAt = try row.value(4, "seen_at")
+            let code: ErrorCode? = try row.value(5, "failure")
+            let failedAt: Timestamp? = try row.value(6, "failed_at")
+            if let code, let failedAt { failure = NodesAPI.Failure(code, at: failedAt) }
+        }
+
+        /// As it is shown.
+        func shown(with keys: [RegistryAPI.KnownKey]) -> NodesAPI.KnownNode {
+            NodesAPI.KnownNode(
+                address: address, secure: secure, gateway: gateway,
+                keys: keys.map { key in
+                    NodesAPI.Key(
+                        key: key.key, seenAt: key.seenAt, trustedAt: key.trustedAt,
+                        expiresAt: key.expiresAt)
+                }, seenAt: seenAt, error: failure)
+        }
+    }
+
     /// A key of a node.
     struct KeyRow: RowDecodable {
         var key: RegistryAPI.KnownKey
@@ -47,8 +84,24 @@ enum PeerStore {
         VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (address) DO UPDATE SET
             secure = max(secure, excluded.secure), gateway_secure = excluded.gateway_secure,
-            gateway_address = excluded.gateway_address, seen_at = excluded.seen_at
+            gateway_address = excluded.gateway_address
         """)
+    private static let page = Query<String?, String, Int, KnownRow>(
+        """
+        SELECT \(KnownRow.columns) FROM node
+        WHERE (?1 IS NULL OR instr(address, ?1) > 0) AND address > ?2
+        ORDER BY address
+        LIMIT ?3
+        """)
+    private static let count = Query<String?, Int>(
+        "SELECT count(*) FROM node WHERE ?1 IS NULL OR instr(address, ?1) > 0")
+    private static let known = Query<ServerAddress, KnownRow>(
+        "SELECT \(KnownRow.columns) FROM node WHERE address = ?1")
+    private static let noteFound = Command<ServerAddress, Timestamp>(
+        "UPDATE node SET seen_at = ?2, failure = NULL, failed_at = NULL WHERE address = ?1")
+    private static let noteFailure = Command<ServerAddress, Timestamp, ErrorCode>(
+        "UPDATE node SET failed_at = ?2, failure = ?3 WHERE address = ?1")
+    private static let deleteNode = Command<ServerAddress>("DELETE FROM node WHERE address = ?1")
     private static let deleteKeys = Command<ServerAddress>(
         "DELETE FROM node_key WHERE address = ?1")
     private static let insertKey = Command<
@@ -71,7 +124,46 @@ enum PeerStore {
         return (row, try reader.all(keys, address).map(\.key))
     }
 
-    /// Remembers a node as it is now; once seen over https it stays so.
+    /// The nodes by their addresses, at most `limit` behind `after`; and how many there are.
+    static func page(
+        search: String?, after: String, limit: Int, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (nodes: [NodesAPI.KnownNode], total: Int) {
+        var nodes: [NodesAPI.KnownNode] = []
+        for row in try reader.all(page, search, after, limit) {
+            nodes.append(row.shown(with: try reader.all(keys, row.address).map(\.key)))
+        }
+        return (nodes, try reader.first(count, search) ?? 0)
+    }
+
+    /// A node as it is shown; nil when none is known.
+    static func known(
+        _ address: ServerAddress, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> NodesAPI.KnownNode? {
+        guard let row = try reader.first(known, address) else { return nil }
+        return row.shown(with: try reader.all(keys, address).map(\.key))
+    }
+
+    /// Notes what came of looking for a node; nothing where it is not known.
+    static func note(
+        _ address: ServerAddress, failure: ErrorCode?, now: Timestamp,
+        _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        if let failure {
+            try transaction.run(noteFailure, address, now, failure)
+        } else {
+            try transaction.run(noteFound, address, now)
+        }
+    }
+
+    /// Forgets a node with its keys; whether it was known.
+    static func forget(
+        _ address: ServerAddress, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) -> Bool {
+        try transaction.run(deleteNode, address) == 1
+    }
+
+    /// Remembers a node as it is now; once seen over https it stays so. That it was seen, ``note``
+    /// says: new keys are also remembered of one that is not believed.
     static func save(
         _ record: RegistryAPI.NodeRecord, now: Timestamp,
         _ transaction: borrowing Transaction<APIError>

@@ -121,8 +121,3 @@ struct FollowController: Sendable {
         }
     }
 }
-
-extension PageQuery {
-    /// Behind which text the page begins.
-    fileprivate var startText: String { String(decoding: start, as: UTF8.self) }
-}

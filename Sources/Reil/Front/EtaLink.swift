@@ -316,7 +316,8 @@ final class EtaLink: Component {
             case .reils(let gateways, let links):
                 state.welcome?.gateways = gateways
                 state.welcome?.links = links
-            case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad, .mark,
+            case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad,
+                .forget, .mark,
                 .clock:
                 break
             }

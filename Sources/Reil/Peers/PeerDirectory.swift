@@ -52,13 +52,23 @@ final class PeerDirectory: PeerMemory, RegistryObserver {
             RegistryAPI.saveNode, record, captures: [record.address.text], on: loop)
     }
 
+    func note(_ address: ServerAddress, failure: ErrorCode?) async {
+        do throws(APIError) {
+            _ = try await eta.call(
+                RegistryAPI.noteSighting, RegistryAPI.Sighting(failure: failure),
+                captures: [address.text], on: loop)
+        } catch {
+            group.ambient.log.info("sighting lost", .peer(address.text), .text("error", "\(error)"))
+        }
+    }
+
     func welcomed(_ welcome: Welcome) { known.withLock { $0 = nil } }
 
     func received(_ push: RegistryPush) {
         switch push {
         case .reils, .changed(.server): known.withLock { $0 = nil }
-        case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad, .mark,
-            .clock:
+        case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad,
+            .forget, .mark, .clock:
             break
         }
     }

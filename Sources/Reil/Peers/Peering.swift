@@ -54,6 +54,7 @@ struct Peering {
         reads = ExternalReads(peers: peers, ambient: ambient)
         eta.observe(directory)
         eta.observe(ender)
+        eta.observe(PeerForgetting(peers: peers))
     }
 
     /// Binds the endpoints of the federation, and puts the reading abroad around all others: to be

@@ -126,7 +126,7 @@ final class SocketHub: RegistryObserver {
         case .close(let instance): roster.close(instance)
         case .dismissed(let instance, let player, let type):
             roster.dismissed(instance, player, type)
-        case .welcome, .leased, .endAbroad, .mark, .clock: break
+        case .welcome, .leased, .endAbroad, .forget, .mark, .clock: break
         }
     }
 }

@@ -6,7 +6,7 @@ public enum AllEndpoints {
     public static let all: [EndpointFacts] =
         ServerAPI.all + AuthAPI.all + UserAPI.all + FollowAPI.all + ExportAPI.all
         + WorldAPI.all + ImageAPI.all + ChallengeAPI.all + IntegrityAPI.all + InstanceAPI.all
-        + AdministrationAPI.all
+        + AdministrationAPI.all + NodesAPI.all
 
     /// What the contract has and is not built yet: it answers 28 and is in no document.
     public static let later: [(Method, String)] = [
@@ -24,7 +24,6 @@ public enum AllEndpoints {
         (.delete, "/api/moderation/clients"), (.put, "/api/moderation/reports"),
         (.get, "/api/moderation/reports"), (.post, "/api/moderation/reports/:id"),
         (.get, "/api/moderation/log"),
-        (.get, "/api/nodes"), (.get, "/api/nodes/:address"), (.delete, "/api/nodes/:address"),
         // Another spelling of `challenges`, of older clients.
         (.get, "/api/chalnges/:id"), (.post, "/api/chalnges/:id"),
         (.delete, "/api/chalnges/:id"),

@@ -68,6 +68,19 @@ public enum RegistryAPI {
             address = try arguments.capture(0, or: .serverNotFound) { ServerAddress($0) }
         }
     }
+    /// `/internal/nodes/:address/sightings`
+    public struct SightingsPath: EndpointPath {
+        /// Where it stands.
+        public static let template = "/internal/nodes/:address/sightings"
+        /// What path and query hold.
+        public static let parameters = NodePath.parameters
+        /// The other node.
+        public let address: ServerAddress
+        /// Reads path and query.
+        public init(_ arguments: inout PathArguments) throws(APIError) {
+            address = try arguments.capture(0, or: .serverNotFound) { ServerAddress($0) }
+        }
+    }
     /// `/internal/integrity/incoming`
     public struct IncomingPath: FixedPath {
         /// Where it stands.
@@ -249,6 +262,14 @@ public enum RegistryAPI {
             self.expiresAt = expiresAt
         }
     }
+    /// What came of looking for a node that is known.
+    public struct Sighting: Codable, Sendable {
+        /// Why it was not found; nil where it was.
+        public let failure: ErrorCode?
+
+        /// What came of it.
+        public init(failure: ErrorCode?) { self.failure = failure }
+    }
     /// A user abroad got a token at another node, for the record and its revocation.
     public struct OutgoingGrant: Codable, Sendable {
         /// Its id.
@@ -363,6 +384,10 @@ public enum RegistryAPI {
     public static let saveNode = Endpoint<NodePath, NodeRecord, Nothing>(
         .put, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput,
         "remembers another node")
+    /// Notes whether another node was found; of one that is not known nothing is noted.
+    public static let noteSighting = Endpoint<SightingsPath, Sighting, Nothing>(
+        .post, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput,
+        "notes whether another node was found")
     /// Makes an integrity token for a visitor.
     public static let issueIntegrity = Endpoint<IncomingPath, IncomingGrant, IntegrityGrant>(
         .post, access: .gateway, servedBy: .eta, invalid: .integrityInvalidInput,
@@ -383,7 +408,8 @@ public enum RegistryAPI {
     /// All of them.
     public static let all: [EndpointFacts] = [
         link.facts, resolve.facts, standing.facts, openChallenge.facts, spendChallenge.facts,
-        issueServerToken.facts, useNonce.facts, node.facts, saveNode.facts, issueIntegrity.facts,
+        issueServerToken.facts, useNonce.facts, node.facts, saveNode.facts,
+        noteSighting.facts, issueIntegrity.facts,
         recordIntegrity.facts, takeSeat.facts, returnSeat.facts,
     ]
 }

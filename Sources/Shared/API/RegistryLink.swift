@@ -22,6 +22,8 @@ public enum RegistryPush: Codable, Sendable {
     case dismissed(instance: InstanceID, player: PlayerID, type: LeaveType)
     /// An integrity token that a user of this node holds abroad is to be revoked there.
     case endAbroad(server: ServerAddress, integrity: IntegrityID)
+    /// Nothing is known of that node any more.
+    case forget(ServerAddress)
     /// Acknowledged once all that was pushed before has taken effect on every loop of the Reil.
     case mark(sequence: Int64)
     /// While the node is tested: its wall clock is so far from the machine's.

@@ -282,6 +282,18 @@ public final class PeerClient: Sendable {
     /// The node showed by an authenticated request that it lives.
     public func heard(from address: ServerAddress) { table.withLock { $0.answered(address) } }
 
+    /// Forgets a node, and our token there: met again, it is met for the first time.
+    public func forget(_ address: ServerAddress) {
+        table.withLock { $0.forget(address) }
+        tokens.withLock { $0[address] = nil }
+    }
+
+    /// Forgets all nodes, whose keys the memory has.
+    public func forgetAll() {
+        table.withLock { $0 = PeerTable() }
+        tokens.withLock { $0 = [:] }
+    }
+
     private func ownIdentity() throws(APIError) -> NodeIdentity {
         guard let own = identity() else { throw .overloaded(context: "no word of eta yet") }
         return own
@@ -297,6 +309,7 @@ public final class PeerClient: Sendable {
             let freshness = PeerTable.freshness(answer.fields[.cacheControl])
             table.withLock { $0.found(peer, freshFor: freshness, now: now) }
             figures.found(address)
+            await memory.note(address, failure: nil)
             return peer
         } catch {
             figures.count("not_found", address)
@@ -304,6 +317,8 @@ public final class PeerClient: Sendable {
             if error.code != .overloaded, !Task.isCancelled {
                 let now = ambient.clock.now()
                 table.withLock { $0.failed(address, error, now: now) }
+                // Of made-up addresses nothing is known, and nothing is written.
+                if known != nil { await memory.note(address, failure: error.code) }
             }
             throw error
         }

@@ -170,6 +170,9 @@ public struct PeerTable: Sendable {
         entries[address]?.peer?.gateway = gateway
     }
 
+    /// Nothing is known of the node any more.
+    mutating func forget(_ address: ServerAddress) { entries[address] = nil }
+
     /// The node's entry, with room made for it.
     private mutating func entry(_ address: ServerAddress, _ now: Instant) -> Entry {
         if let known = entries[address] { return known }

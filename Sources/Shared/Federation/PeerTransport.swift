@@ -93,4 +93,6 @@ public protocol PeerMemory: Sendable {
     func recall(_ address: ServerAddress) async throws(APIError) -> RegistryAPI.NodeRecord?
     /// Remembers in place of what was there.
     func remember(_ record: RegistryAPI.NodeRecord) async throws(APIError)
+    /// Notes for the operator what came of looking for a node that is known; best effort.
+    func note(_ address: ServerAddress, failure: ErrorCode?) async
 }

@@ -97,6 +97,18 @@ extension NodeKeyText: ColumnValue {
     }
 }
 
+extension ErrorCode: ColumnValue {
+    /// An INTEGER.
+    public var stored: SQLValue { .integer(Int64(rawValue)) }
+    /// An INTEGER.
+    public init?(stored: SQLValue) {
+        guard case .integer(let number) = stored, let raw = UInt16(exactly: number) else {
+            return nil
+        }
+        self.init(rawValue: raw)
+    }
+}
+
 extension SHA256Digest: ColumnValue {
     /// A BLOB of 32 bytes.
     public var stored: SQLValue { .blob(bytes) }

@@ -125,7 +125,7 @@ CREATE TABLE node (
     gateway_secure INTEGER CHECK (gateway_secure IN (0, 1)),
     gateway_address TEXT,
     seen_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+, failure INTEGER, failed_at INTEGER) STRICT, WITHOUT ROWID;
 
 CREATE TABLE node_fact (
     name TEXT PRIMARY KEY,

@@ -35,6 +35,8 @@ final class FakeNetwork: PeerTransport {
 /// What a node remembers, without a database.
 final class FakeMemory: PeerMemory {
     private let records = Lock<[ServerAddress: RegistryAPI.NodeRecord]>([:])
+    /// What came of looking for nodes.
+    let notes = Lock<[(ServerAddress, ErrorCode?)]>([])
 
     subscript(_ address: ServerAddress) -> RegistryAPI.NodeRecord? {
         get { records.withLock { $0[address] } }
@@ -47,6 +49,10 @@ final class FakeMemory: PeerMemory {
 
     func remember(_ record: RegistryAPI.NodeRecord) async throws(APIError) {
         records.withLock { $0[record.address] = record }
+    }
+
+    func note(_ address: ServerAddress, failure: ErrorCode?) async {
+        notes.withLock { $0.append((address, failure)) }
     }
 }
 

@@ -64,6 +64,35 @@ struct PeerClientTests {
         #expect(memory[Self.b]?.token != nil)
     }
 
+    @Test func `a node that was forgotten is found and asked for a token anew`() async {
+        peer.state.withLock { $0.wantsToken = true }
+        #expect(await time(.required) == 0)
+        network.forget()
+        client.forget(Self.b)
+        memory[Self.b] = nil
+        #expect(await time(.required) == 0)
+        #expect(network.asked.count == 4, "\(network.asked)")
+        // What the memory still has is not asked for again.
+        network.forget()
+        client.forgetAll()
+        #expect(await time(.required) == 0)
+        #expect(network.asked == ["GET /.well-known/avr", "GET /api/time"])
+    }
+
+    @Test func `whether a known node was found is noted, and of others nothing`() async {
+        func noted() -> [ErrorCode?] { memory.notes.withLock { $0.map(\.1) } }
+        peer.state.withLock { $0.failure = .silent("nothing") }
+        #expect(await time() == 6 && noted().isEmpty)
+        peer.state.withLock { $0.failure = nil }
+        clock.advance(by: .seconds(31))
+        #expect(await time() == 0 && noted() == [nil])
+        // Its document is fresh: it is not looked for.
+        #expect(await time() == 0 && noted() == [nil])
+        clock.advance(by: .seconds(61))
+        peer.state.withLock { $0.failure = .silent("nothing") }
+        #expect(await time() == 6 && noted() == [nil, .noResponseFromServer])
+    }
+
     @Test func `a token of another gateway of ours is used`() async {
         peer.state.withLock { $0.wantsToken = true }
         #expect(await time(.required) == 0)
