@@ -86,6 +86,7 @@ public final class Registry: Sendable {
         bindChallenges(&router)
         bindIntegrity(&router)
         bindNodes(&router)
+        router.bindAliases()
         bindLink(&router)
         let missing = router.missing(of: Self.endpoints)
         ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))

@@ -95,6 +95,7 @@ final class GatewayRole: Component {
             case _: router.bind(relay)
             }
         }
+        router.bindAliases()
         for (method, template) in AllEndpoints.later { router.later(method, template) }
         for template in AllEndpoints.laterWhole { router.later(template) }
         let missing = router.missing(of: AllEndpoints.all)

@@ -130,7 +130,9 @@ import Testing
             AllEndpoints.later.map { "\($0.0.name) \($0.1)" }
                 + AllEndpoints.laterWhole.map { "any \($0)" })
         for row in rows {
-            let name = "\(row["method"] ?? "") \(row["path"] ?? "")"
+            let path = row["path"] ?? ""
+            let spelled = AllEndpoints.aliases.first { $0.template == path }?.original ?? path
+            let name = "\(row["method"] ?? "") \(spelled)"
             #expect(EndpointTable.names.contains(name) || later.contains(name), "\(name)")
         }
     }

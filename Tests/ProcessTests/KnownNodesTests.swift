@@ -1,3 +1,4 @@
+import API
 import Base
 import Crypto
 import HTTP
@@ -49,6 +50,24 @@ struct KnownNodesTests {
                 #expect(answer.status == 404 && answer.code == 5, "\(method) \(target): \(answer)")
             }
         }
+    }
+
+    @Test func `challenges go by their older spelling as well`() async throws {
+        let node = try await Shared.plain.get()
+        let peer = try FakePeer.start()
+        let challenge = try await peer.challenge(at: node)
+        let path = "/api/chalnges/\(challenge.id)"
+        let proof = try peer.proof(challenge, for: node.address)
+        let proved = try await node.client.send(.post, path, proof)
+        #expect(proved.status == 200, "\(proved)")
+        let token = try #require(proved.data?["token"]?.stringValue)
+        let fetched = try await peer.send(.get, path, to: node, token: token)
+        #expect(fetched.status == 200 && fetched.data?["state"] == "proved", "\(fetched)")
+        #expect(try await node.client.send(.get, path).code == 3)
+        #expect(try await peer.send(.delete, path, to: node, token: token).status == 200)
+        #expect(try await peer.send(.get, path, to: node, token: token).code == 3)
+        let wrong = try await node.client.send(.put, path, [:])
+        #expect(wrong.status == 405 && wrong.code == 2, "\(wrong)")
     }
 
     /// The way back for a node that lost its keys, and whose new ones nobody vouches for.

@@ -8,6 +8,12 @@ public enum AllEndpoints {
         + WorldAPI.all + ImageAPI.all + ChallengeAPI.all + IntegrityAPI.all + InstanceAPI.all
         + AdministrationAPI.all + NodesAPI.all
 
+    /// Templates of older clients, and of which one each is another spelling. They are in no
+    /// document: who writes a client today needs them not.
+    public static let aliases = [
+        (template: "/api/chalnges/:id", original: ChallengeAPI.ChallengePath.template)
+    ]
+
     /// What the contract has and is not built yet: it answers 28 and is in no document.
     public static let later: [(Method, String)] = [
         (.get, "/api/services"), (.put, "/api/services"), (.get, "/api/services/:id"),
@@ -24,9 +30,6 @@ public enum AllEndpoints {
         (.delete, "/api/moderation/clients"), (.put, "/api/moderation/reports"),
         (.get, "/api/moderation/reports"), (.post, "/api/moderation/reports/:id"),
         (.get, "/api/moderation/log"),
-        // Another spelling of `challenges`, of older clients.
-        (.get, "/api/chalnges/:id"), (.post, "/api/chalnges/:id"),
-        (.delete, "/api/chalnges/:id"),
     ]
     /// The same for every method.
     public static let laterWhole = ["/services/:id/…"]

@@ -130,6 +130,11 @@ public struct Router: Sendable, Responder {
                 metrics: ambient.metrics))
     }
 
+    /// Has paths of older clients mean the same as those of today: ``AllEndpoints/aliases``.
+    public mutating func bindAliases() {
+        for (template, original) in AllEndpoints.aliases { routes.alias(template, of: original) }
+    }
+
     /// Names an endpoint that is not built yet: it answers 28.
     public mutating func later(_ method: Method, _ template: String) {
         let index = insert(template)

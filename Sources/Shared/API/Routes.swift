@@ -25,6 +25,7 @@ public struct Routes: Sendable {
 
     private var segments = [TrieSegment()]
     private var templates: [String: Int] = [:]
+    private var count = 0
 
     /// No route.
     public init() {}
@@ -32,6 +33,20 @@ public struct Routes: Sendable {
     /// Adds a template, or finds the one that is there.
     public mutating func insert(_ template: String) -> Int {
         if let known = templates[template] { return known }
+        defer { count += 1 }
+        place(template, count)
+        return count
+    }
+
+    /// Adds another spelling of a template that is there, with the same captures.
+    public mutating func alias(_ template: String, of original: String) {
+        guard let index = templates[original] else {
+            preconditionFailure("\(template) is another spelling of nothing")
+        }
+        place(template, index)
+    }
+
+    private mutating func place(_ template: String, _ index: Int) {
         var at = 0
         let isOpen = template.hasSuffix(Self.open)
         for part in template.utf8.dropFirst().dropLast(isOpen ? Self.open.utf8.count : 0).split(
@@ -43,10 +58,8 @@ public struct Routes: Sendable {
         precondition(
             segments[at][keyPath: end] == nil,
             "\(template) means the same paths as another template")
-        let index = templates.count
         templates[template] = index
         segments[at][keyPath: end] = index
-        return index
     }
 
     private static let open = "/…"

@@ -6,6 +6,11 @@ import Testing
 
 /// Protects: the code has the rows of the contract's tables, no more and no fewer.
 struct ContractTests {
+    /// As the path is written today.
+    private static func spelled(_ path: String) -> String {
+        AllEndpoints.aliases.first { $0.template == path }?.original ?? path
+    }
+
     @Test func `every endpoint of the contract is built or named as later, for whom it says`()
         throws
     {
@@ -16,7 +21,8 @@ struct ContractTests {
             AllEndpoints.later.map { "\($0.0.name) \($0.1)" }
                 + AllEndpoints.laterWhole.map { "any \($0)" })
         for row in rows {
-            let name = "\(row["method"] ?? "") \(row["path"] ?? "")"
+            let path = Self.spelled(row["path"] ?? "")
+            let name = "\(row["method"] ?? "") \(path)"
             if let facts = built[name] {
                 #expect(facts.access.word == row["access"], "\(name)")
                 #expect(!later.contains(name), "\(name) is built and named as later")
