@@ -23,6 +23,8 @@ public final class Registry: Sendable {
     public let pushes: Pushes
     /// The Ins that are linked.
     public let roster: InsRoster
+    /// Which users have a live socket.
+    public let presence: Presence
     /// The node as the world sees it.
     public let record: ServerRecord
     /// The links of the Reil.
@@ -53,10 +55,11 @@ public final class Registry: Sendable {
         try await InsStore.makeLocal(database, settings, ambient)
         pushes = Pushes(ambient: ambient, on: group.loops[0])
         roster = InsRoster()
+        presence = Presence()
         record = ServerRecord(node, profile, database)
         watch = LinkWatch(
-            ambient, pushes: pushes, roster: roster, node: node, record: record,
-            resumeWindow: settings.resumeWindow, on: group.loops[0])
+            ambient, pushes: pushes, roster: roster, presence: presence, node: node,
+            record: record, resumeWindow: settings.resumeWindow, on: group.loops[0])
         passwords = Passwords(
             logN: settings.logN, threads: group.loops.count,
             metrics: ambient.metrics)

@@ -66,7 +66,8 @@ final class GatewayRole: Component {
             SocketServices(
                 eta: eta, authenticator: authenticator, roster: roster,
                 counts: SocketCounts(
-                    perAddress: settings.unauthenticatedSockets, perPerson: settings.userSockets),
+                    perAddress: settings.unauthenticatedSockets, perPerson: settings.userSockets,
+                    report: { [eta] in eta.report($0) }),
                 ambient: ambient, queue: settings.socketQueue,
                 orphanGrace: settings.orphanGrace),
             loops: group.loops, origins: settings.origins)

@@ -27,7 +27,7 @@ import Testing
         let again = try await follow(ada, ben.id)
         #expect(again.status == 409 && again.code == 37, "\(again)")
         let both = try await follow(ben, ada.reference)
-        #expect(both.data?["isFriend"] == true && both.data?["status"] == "online", "\(both)")
+        #expect(both.data?["isFriend"] == true && both.data?["status"] == "offline", "\(both)")
         let shown = try await ada.client.data(.get, "/api/users/\(ben.name)")
         #expect(shown["isFriend"] == true, "\(shown)")
         #expect(shown["following_at"]?.integerValue ?? 0 > 0 && shown["email"] == nil, "\(shown)")
@@ -42,6 +42,60 @@ import Testing
         #expect(try await follow(ada, ben.id, .delete).status == 200)
         #expect(try await ben.client.data(.get, "/api/users/\(ada.id)")["isFriend"] == nil)
         #expect(try await ada.client.data(.get, "/api/users/@me")["following"] == [])
+    }
+
+    @Test func `friends see the status of who has a socket, and who else is online`() async throws {
+        let node = try await TestNode.start()
+        let (ada, ben) = (try await node.user(), try await node.user())
+        let (cleo, dan) = (try await node.user(), try await node.user())
+        try await befriend(ada, ben)
+        try await befriend(dan, ada)
+        // One who follows and is not followed is no friend.
+        #expect(try await follow(ada, cleo.id).status == 200)
+        let other = try await cleo.socket()
+        func seen(_ expected: JSONValue) async throws {
+            try await Eventually.holds("ben is \(expected)") { status in
+                let shown = try await ada.client.data(.get, "/api/users/\(ben.id)")
+                let followed = try await ada.client.data(.get, "/api/users/@me/following")
+                let listed = try await ada.client.data(.get, "/api/users?online=true")
+                status.text = "\(shown) \(followed) \(listed)"
+                let items = listed["items"]?.arrayValue ?? []
+                let entry = followed["items"]?.arrayValue?.first { $0["id"] == .string(ben.id) }
+                let isListed = items.contains { $0["id"] == .string(ben.id) }
+                return shown["status"] == expected && entry?["status"] == expected
+                    && isListed == (expected != "offline")
+                    && listed["total"] == .integer(Int64(items.count)) && items.count <= 1
+            }
+        }
+        func say(_ status: JSONValue) async throws {
+            let me = try await ben.client.data(.post, "/api/users/@me", ["status": status])
+            #expect(me["status"] == status, "\(me)")
+        }
+        try await seen("offline")
+        let (first, second) = (try await ben.socket(), try await ben.socket())
+        try await seen("online")
+        first.close()
+        _ = try await first.closed()
+        try await say("busy")
+        try await seen("busy")
+        try await say("offline")
+        try await seen("offline")
+        try await say("away")
+        // A registry that starts hears of everybody.
+        node.process("eta").kill()
+        try await node.start("eta")
+        try await node.healthy()
+        try await seen("away")
+        let none = try await ada.client.data(.get, "/api/users?online=true&q=\(dan.name)")
+        #expect(none["items"] == [] && none["total"] == 0, "\(none)")
+        second.close()
+        try await seen("offline")
+        #expect(other.closeCode == nil)
+
+        #expect(try await node.client.send(.get, "/api/users?online=true").code == 3)
+        #expect(try await ada.client.send(.get, "/api/users?online=maybe").code == 14)
+        let all = try await node.client.data(.get, "/api/users?online=false")
+        #expect(all["items"]?.arrayValue?.count ?? 0 >= 4, "\(all)")
     }
 
     @Test func `whom one follows is one's own business, how many is everybody's`() async throws {

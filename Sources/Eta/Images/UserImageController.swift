@@ -12,6 +12,7 @@ struct UserImageController: Sendable {
     let finder: UserFinder
     let node: Node
     let database: Database
+    let presence: Presence
     let desk: ImageDesk
     let pushes: Pushes
     let keeper: FileKeeper
@@ -21,6 +22,7 @@ struct UserImageController: Sendable {
         finder = UserFinder(registry)
         node = registry.node
         database = registry.database
+        presence = registry.presence
         desk = ImageDesk(files: registry.files)
         pushes = registry.pushes
         keeper = FileKeeper(registry)
@@ -76,7 +78,8 @@ struct UserImageController: Sendable {
             user.updatedAt = context.now
             try UserStore.update(user, transaction)
             try UserStore.announce(user, node, pushes, transaction)
-            let view = try UserSight.view(user, to: context.caller, node, transaction.reader)
+            let view = try UserSight.view(
+                user, to: context.caller, node, presence, transaction.reader)
             return (view, former == digest ? nil : former)
         }
         if let former { await keeper.release([former]) }

@@ -23,6 +23,7 @@ final class LinkWatch: Component {
     let ambient: Ambient
     let pushes: Pushes
     let roster: InsRoster
+    let presence: Presence
     let node: Node
     private let record: ServerRecord
     private let resumeWindow: Duration
@@ -38,12 +39,13 @@ final class LinkWatch: Component {
     private static let insWindow: Duration = .milliseconds(500)
 
     init(
-        _ ambient: Ambient, pushes: Pushes, roster: InsRoster, node: Node, record: ServerRecord,
-        resumeWindow: Duration, on loop: any LoopExecutor
+        _ ambient: Ambient, pushes: Pushes, roster: InsRoster, presence: Presence, node: Node,
+        record: ServerRecord, resumeWindow: Duration, on loop: any LoopExecutor
     ) {
         self.ambient = ambient
         self.pushes = pushes
         self.roster = roster
+        self.presence = presence
         self.node = node
         self.record = record
         self.resumeWindow = resumeWindow
@@ -109,6 +111,7 @@ final class LinkWatch: Component {
 
     /// A link is over. Its Reil may be back, and an Ins that only it had may live all the same.
     func left(_ number: Int, _ run: String) {
+        presence.ended(number)
         let deadline = ambient.clock.now() + resumeWindow
         guard pushes.leave(number, deadline: deadline) else { return }
         ambient.log.warning("reil gone", .text("run", run))

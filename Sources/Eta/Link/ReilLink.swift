@@ -69,6 +69,8 @@ final class ReilLink: MessageReceiver {
             watch.roster.heard(report, from: run, at: watch.ambient.clock.timestamp())
         case .insLost(let credential): watch.insLost(credential, by: run)
         case .players(let seats): watch.seatsReported(seats, by: run)
+        case .online(let users): watch.presence.came(users, at: number)
+        case .offline(let user): watch.presence.went(user, from: number)
         }
     }
 

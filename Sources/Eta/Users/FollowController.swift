@@ -8,12 +8,14 @@ struct FollowController: Sendable {
     let finder: UserFinder
     let node: Node
     let database: Database
+    let presence: Presence
     let pushes: Pushes
 
     init(_ registry: Registry) {
         finder = UserFinder(registry)
         node = registry.node
         database = registry.database
+        presence = registry.presence
         pushes = registry.pushes
     }
 
@@ -51,7 +53,8 @@ struct FollowController: Sendable {
             @escaping @Sendable (UserReference, PageQuery, borrowing Reader<APIError>)
             throws(APIError) -> ([FollowEntry], Int)
     ) async throws(APIError) -> Page<UserView> {
-        let (finder, node, caller) = (finder, node, context.caller)
+        let (finder, node, presence) = (finder, node, presence)
+        let caller = context.caller
         return try await database.scan { (reader) throws(APIError) in
             let account = try finder.find(user, server, context, reader)
             let (found, total) = try find(node.reference(account.id), page, reader)
@@ -60,7 +63,7 @@ struct FollowController: Sendable {
             }
             return page.page(found, total: total, key: { Array($0.person.text.utf8) }) { entry in
                 if entry.isMutual, let since = entry.followingAt {
-                    return .friend(entry.user.friend(entry.tags, since: since, node))
+                    return .friend(entry.user.friend(entry.tags, since: since, node, presence))
                 }
                 return .user(entry.user.user(entry.tags, node))
             }
@@ -117,7 +120,7 @@ struct FollowController: Sendable {
                 (node.reference(me), me), (node.reference(other.id), other.id), transaction)
             // What the user's own sockets show has changed.
             try UserStore.announce(own, node, pushes, transaction)
-            return try UserSight.view(other, to: context.caller, node, transaction.reader)
+            return try UserSight.view(other, to: context.caller, node, presence, transaction.reader)
         }
     }
 }

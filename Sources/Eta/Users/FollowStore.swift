@@ -78,6 +78,14 @@ enum FollowStore {
         ORDER BY follower
         LIMIT ?4
         """)
+    private static let friends = Query<UserReference, UserID>(
+        """
+        SELECT user.id FROM follow AS there
+        JOIN follow AS back
+            ON back.follower = there.followed AND back.followed = there.follower
+        JOIN user ON user.id = there.followed_id
+        WHERE there.follower = ?1 AND user.status <> 'offline'
+        """)
     private static let isFriendOfMember = Query<UserReference, InstanceID, Bool>(
         """
         SELECT EXISTS (
@@ -133,6 +141,14 @@ enum FollowStore {
             try self.since(other, follows: person, reader) != nil
         else { return nil }
         return since
+    }
+
+    /// The users of this node who follow a person and are followed, but for those who want to
+    /// appear offline.
+    static func friends(
+        of person: UserReference, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [UserID] {
+        try reader.all(friends, person)
     }
 
     /// Whether somebody in that instance and that person follow each other.

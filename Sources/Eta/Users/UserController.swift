@@ -10,6 +10,7 @@ struct UserController: Sendable {
     let finder: UserFinder
     let node: Node
     let database: Database
+    let presence: Presence
     let pushes: Pushes
     let passwords: Passwords
     let check: PasswordCheck
@@ -21,6 +22,7 @@ struct UserController: Sendable {
         finder = UserFinder(registry)
         node = registry.node
         database = registry.database
+        presence = registry.presence
         pushes = registry.pushes
         passwords = registry.passwords
         check = registry.passwordCheck
@@ -32,11 +34,21 @@ struct UserController: Sendable {
     func list(
         _ path: UserAPI.ListPath, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Page<User> {
-        let filter = UserStore.Filter(
-            except: node.account, search: path.page.folded, tag: path.tag)
-        let page = path.page
-        let node = node
-        return try await database.scan { (reader) throws(APIError) in
+        let (page, tag, node, presence) = (path.page, path.tag, node, presence)
+        var viewer: UserReference?
+        if path.online {
+            try Access.user.check(context.caller)
+            viewer = context.caller.reference(home: node.address)
+        }
+        return try await database.scan { [viewer] (reader) throws(APIError) in
+            // Who is online is for friends to see.
+            let among: UserStore.Filter.Among =
+                if let viewer {
+                    .these(try FollowStore.friends(of: viewer, reader).filter(presence.isOnline))
+                } else {
+                    .all(but: node.account)
+                }
+            let filter = UserStore.Filter(among: among, search: page.folded, tag: tag)
             let (found, total) = try UserStore.page(
                 filter, after: page.start, limit: page.reach, reader)
             return page.page(found, total: total, key: \.user.id.bytes) { entry in
@@ -50,7 +62,7 @@ struct UserController: Sendable {
     ) async throws(APIError) -> UserView {
         try database.read { (reader) throws(APIError) in
             let user = try finder.find(path.user, path.server, context, reader)
-            return try UserSight.view(user, to: context.caller, node, reader)
+            return try UserSight.view(user, to: context.caller, node, presence, reader)
         }
     }
 
@@ -94,7 +106,7 @@ struct UserController: Sendable {
             }
             let tags = try UserStore.tags(user.id, transaction.reader)
             try context.requireMatch(
-                UserSight.view(user, to: caller, node, transaction.reader))
+                UserSight.view(user, to: caller, node, presence, transaction.reader))
             var change = Change(user: user, tags: tags)
             try apply(body, hash, to: &user, now: context.now)
             try UserStore.update(user, transaction)
@@ -114,7 +126,7 @@ struct UserController: Sendable {
             }
             return (
                 change,
-                try UserSight.view(change.user, to: caller, node, transaction.reader)
+                try UserSight.view(change.user, to: caller, node, presence, transaction.reader)
             )
         }
         if change.isDisabled || change.hasOtherRights || hash != nil { await pushes.settled() }
@@ -197,7 +209,7 @@ struct UserController: Sendable {
                 throw APIError(.userNotFound)
             }
             try context.requireMatch(
-                UserSight.view(now, to: caller, node, transaction.reader))
+                UserSight.view(now, to: caller, node, presence, transaction.reader))
             if caller.isUser(user.id), now.password != user.password {
                 throw APIError(.authInvalidLogin)
             }

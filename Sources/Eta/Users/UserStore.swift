@@ -58,8 +58,14 @@ private struct UserEntry: RowDecodable {
 enum UserStore {
     /// Which accounts a list is of.
     struct Filter: Sendable {
-        /// Whom to leave out: the node's own account.
-        let except: UserID
+        /// Who may be on the list.
+        enum Among: Sendable {
+            /// All but the node's own account.
+            case all(but: UserID)
+            case these([UserID])
+        }
+
+        let among: Among
         /// In lower case; nil for all.
         let search: String?
         let tag: Tag?
@@ -97,24 +103,39 @@ enum UserStore {
                     WHERE user_id = other.user_id AND tag = 'avr:disabled'))
         """)
 
-    private static let filter: SQL = """
-        id <> ?1
-        AND (?2 IS NULL OR instr(username_key, ?2) > 0 OR instr(displayname_key, ?2) > 0)
+    private static let match: SQL = """
+        (?2 IS NULL OR instr(username_key, ?2) > 0 OR instr(displayname_key, ?2) > 0)
         AND (?3 IS NULL
             OR EXISTS (SELECT 1 FROM user_tag WHERE user_id = user.id AND tag = ?3))
         """
-    private static let page = Query<UserID, String?, Tag?, [UInt8], Int, UserEntry>(
-        """
-        SELECT \(UserRow.columns),
-            (SELECT coalesce(group_concat(tag, ' '), '') FROM user_tag WHERE user_id = user.id)
-                AS tags
-        FROM user
-        WHERE \(filter) AND id > ?4
-        ORDER BY id
-        LIMIT ?5
-        """)
-    private static let count = Query<UserID, String?, Tag?, Int>(
-        "SELECT count(*) FROM user WHERE \(filter)")
+    private static let others: SQL = "id <> ?1 AND \(match)"
+    private static let pageOfOthers: PageOf<UserID> = page(others)
+    private static let countOfOthers: CountOf<UserID> = count(others)
+    private static let named: SQL = "id IN (\(SQL.idList)) AND \(match)"
+    private static let pageOfNamed: PageOf<IDList<UserKind>> = page(named)
+    private static let countOfNamed: CountOf<IDList<UserKind>> = count(named)
+
+    private typealias PageOf<Who: ColumnValue> = Query<
+        Who, String?, Tag?, [UInt8], Int, UserEntry
+    >
+    private typealias CountOf<Who: ColumnValue> = Query<Who, String?, Tag?, Int>
+
+    private static func page<Who: ColumnValue>(_ which: SQL) -> PageOf<Who> {
+        Query(
+            """
+            SELECT \(UserRow.columns),
+                (SELECT coalesce(group_concat(tag, ' '), '') FROM user_tag
+                    WHERE user_id = user.id) AS tags
+            FROM user
+            WHERE \(which) AND id > ?4
+            ORDER BY id
+            LIMIT ?5
+            """)
+    }
+
+    private static func count<Who: ColumnValue>(_ which: SQL) -> CountOf<Who> {
+        Query("SELECT count(*) FROM user WHERE \(which)")
+    }
 
     private static let insertUser = Command<
         UserID, Username, String, DisplayName, String, EmailAddress?, String?, String?, Timestamp
@@ -205,9 +226,18 @@ enum UserStore {
     static func page(
         _ filter: Filter, after: [UInt8], limit: Int, _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> (entries: [(user: UserRow, tags: TagSet)], total: Int) {
-        let entries = try reader.all(
-            page, filter.except, filter.search, filter.tag, after, limit)
-        let total = try reader.first(count, filter.except, filter.search, filter.tag)
+        let entries: [UserEntry]
+        let total: Int?
+        let (search, tag) = (filter.search, filter.tag)
+        switch filter.among {
+        case .all(let account):
+            entries = try reader.all(pageOfOthers, account, search, tag, after, limit)
+            total = try reader.first(countOfOthers, account, search, tag)
+        case .these(let users):
+            let ids = IDList(users)
+            entries = try reader.all(pageOfNamed, ids, search, tag, after, limit)
+            total = try reader.first(countOfNamed, ids, search, tag)
+        }
         return (entries.map { ($0.user, $0.tags) }, total ?? 0)
     }
 
@@ -293,7 +323,11 @@ extension UserRow {
     }
 
     /// As a friend sees it who has followed since then.
-    func friend(_ tags: TagSet, since: Timestamp, _ node: Node) -> UserFriend {
-        UserFriend(user: user(tags, node), followingAt: since, status: status)
+    func friend(
+        _ tags: TagSet, since: Timestamp, _ node: Node, _ presence: Presence
+    ) -> UserFriend {
+        UserFriend(
+            user: user(tags, node), followingAt: since,
+            status: presence.isOnline(id) ? status : .offline)
     }
 }

@@ -17,7 +17,8 @@ enum Person: Hashable, Sendable {
     }
 }
 
-/// How many sockets there are of an address before login, and of a person after it.
+/// How many sockets there are of an address before login, and of a person after it; Eta is told
+/// which users have any.
 final class SocketCounts: Sendable {
     enum Key: Hashable, Sendable {
         case address(IPAddress)
@@ -41,11 +42,35 @@ final class SocketCounts: Sendable {
     private let perAddress: Int
     private let perPerson: Int
     private let counts = Lock<[Key: Int]>([:])
+    /// Called in the order of what it tells, so with the counts locked.
+    private let report: @Sendable (RegistryReport) -> Void
+
+    /// Users that one report names.
+    private static let perReport = 1_000
 
     /// Nobody is there yet.
-    init(perAddress: Int, perPerson: Int) {
+    init(
+        perAddress: Int, perPerson: Int,
+        report: @escaping @Sendable (RegistryReport) -> Void = { _ in }
+    ) {
         self.perAddress = perAddress
         self.perPerson = perPerson
+        self.report = report
+    }
+
+    /// Tells Eta of all users that are here: a link begins.
+    func welcomed() {
+        counts.withLock { counts in
+            var users: [UserID] = []
+            for case .person(.user(let user)) in counts.keys {
+                users.append(user)
+                if users.count == Self.perReport {
+                    report(.online(users))
+                    users = []
+                }
+            }
+            if !users.isEmpty { report(.online(users)) }
+        }
     }
 
     /// A place for one more, or nil when there are as many as may be.
@@ -58,6 +83,9 @@ final class SocketCounts: Sendable {
         let isIn = counts.withLock { counts in
             let count = counts[key] ?? 0
             if count < limit { counts[key] = count + 1 }
+            if count == 0, limit > 0, case .person(.user(let user)) = key {
+                report(.online([user]))
+            }
             return count < limit
         }
         return isIn ? Place(self, key) : nil
@@ -67,6 +95,7 @@ final class SocketCounts: Sendable {
         counts.withLock { counts in
             let count = (counts[key] ?? 0) - 1
             counts[key] = count > 0 ? count : nil
+            if count == 0, case .person(.user(let user)) = key { report(.offline(user)) }
         }
     }
 }

@@ -105,6 +105,7 @@ final class SocketHub: RegistryObserver {
 
     func welcomed(_ welcome: Welcome) {
         services.roster.welcomed(welcome)
+        services.counts.welcomed()
         for loop in loops { loop.onLoop { $0.etaBack() } }
     }
 

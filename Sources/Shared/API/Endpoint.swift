@@ -85,6 +85,11 @@ public struct PathArguments {
         return value
     }
 
+    /// Whether a field of the query is `true`, or there without a value.
+    public mutating func flag(_ name: String) -> Bool {
+        value(name, "true or false") { $0.isEmpty ? true : Bool($0) } ?? false
+    }
+
     /// A capture through `parse`, or the object's "not found".
     public func capture<Value>(
         _ index: Int, or missing: ErrorCode, _ parse: (String) -> Value?

@@ -44,6 +44,10 @@ public enum RegistryReport: Codable, Sendable {
     case insLost(credential: String)
     /// After a reconnect: the players whose sockets end here.
     case players([SeatReport])
+    /// These users have a socket here; the link begins with all of them.
+    case online([UserID])
+    /// That user has no socket here any more.
+    case offline(UserID)
 }
 
 /// Who a Reil is.

@@ -11,16 +11,21 @@ public enum UserAPI {
         /// What path and query hold.
         public static let parameters =
             PageQuery.parameters + [
-                .query("tag", Tag.jsonSchema, "only users with this tag"), Located.parameter,
+                .query("tag", Tag.jsonSchema, "only users with this tag"),
+                .query("online", ["type": "boolean"], "only friends who are online"),
+                Located.parameter,
             ]
         /// Which part of the list.
         public let page: PageQuery
         /// Only with this tag.
         public let tag: Tag?
+        /// Only those of the caller's friends who are online.
+        public let online: Bool
         /// Reads path and query.
         public init(_ arguments: inout PathArguments) throws(APIError) {
             page = PageQuery(&arguments)
             tag = arguments.value("tag", Tag.expectation) { Tag($0) }
+            online = arguments.flag("online")
             _ = Located.server(&arguments)
         }
     }

@@ -79,10 +79,7 @@ public enum WorldAPI {
             engine = arguments.value("engine", AssetLabel.expectation) { AssetLabel($0) }
             platform = arguments.value("platform", AssetLabel.expectation) { AssetLabel($0) }
             version = arguments.value("version", AssetLabel.expectation) { AssetLabel($0) }
-            empty =
-                arguments.value("empty", "true or false") { text in
-                    text.isEmpty ? true : Bool(text)
-                } ?? false
+            empty = arguments.flag("empty")
             server = Located.server(&arguments)
         }
     }
