@@ -2,14 +2,17 @@ import CSQLite
 import Support
 
 /// A second hand on a node's database, as a program of the operator might have it.
+// SAFETY: the handle is opened by `init` in SQLite's serialized mode, which lets any thread use it,
+// never replaced, and closed once, by `deinit`.
 @safe final class SecondHand: @unchecked Sendable {
-    // SAFETY: opened by `init`, used by one test that does one thing at a time, closed once.
     private let handle: OpaquePointer
 
     init(_ node: TestNode) throws {
         var opened: OpaquePointer?
         let path = "\(node.data)/eta.sqlite"
-        guard unsafe sqlite3_open_v2(path, &opened, SQLITE_OPEN_READWRITE, nil) == SQLITE_OK,
+        guard
+            unsafe sqlite3_open_v2(
+                path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nil) == SQLITE_OK,
             let opened = unsafe opened
         else { throw NeverCame("a second hand on \(path)") }
         unsafe handle = opened

@@ -120,6 +120,7 @@ public final class FaultProxy: Sendable {
                 case .failed: return breakOff()
                 case .bytes(let bytes):
                     if case .delayed(let time) = state.withLock(\.weather) {
+                        // The delay itself is what the test asked for.
                         usleep(UInt32(time.nanoseconds / 1_000))
                     }
                     // The weather may have changed while nothing came.
@@ -137,6 +138,7 @@ public final class FaultProxy: Sendable {
                 if isOver { return false }
                 switch weather {
                 case .broken: return false
+                // A thread of its own looks again until the weather is another.
                 case .silent: usleep(5_000)
                 case .clear, .delayed: return true
                 }

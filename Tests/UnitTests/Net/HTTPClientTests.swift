@@ -305,6 +305,7 @@ struct HTTPClientTests {
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nno")
             request.fire()
             connection.read()
+            // No state is waited for: longer than a first byte may take has to pass.
             usleep(300_000)
             connection.send("w!")
         }
