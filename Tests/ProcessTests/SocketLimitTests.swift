@@ -33,6 +33,30 @@ import Testing
         try await socket.command("ping", ["time": 5])["client"] == 5
     }
 
+    /// Two pings, 20 s apart, and as long again: nobody else finds out that a client is dead.
+    @Test func `a client that answers no ping is closed`() async throws {
+        let node = try await Shared.plain.get()
+        let user = try await node.user()
+        let connection = try await RawConnection(node.client.address)
+        await connection.send(
+            """
+            GET /api/ws?token=\(user.token) HTTP/1.1\r
+            Host: \(node.address)\r
+            Upgrade: websocket\r
+            Connection: Upgrade\r
+            Sec-WebSocket-Version: 13\r
+            Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r
+            \r
+
+            """)
+        let began = SystemClock().now()
+        let heard = await connection.receiveAll(within: .seconds(90))
+        let lived = SystemClock().now() - began
+        #expect(heard?.hasPrefix("HTTP/1.1 101 ") == true, "\(heard ?? "still open")")
+        #expect(heard?.contains("authenticated") == true, "\(heard ?? "still open")")
+        #expect((.seconds(39)...(.seconds(70))).contains(lived), "\(lived)")
+    }
+
     // MARK: Credentials
 
     @Test func `who has not logged in within ten seconds is closed, who has is not`() async throws {
