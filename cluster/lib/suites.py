@@ -20,6 +20,8 @@ from client import API, Unexpected
 from prepare import ROOT, Fault, say
 
 LOGS = ROOT / ".build" / "test-logs"
+# Seconds that `cluster/run` may take with everything built.
+HEALTHY_WITHIN = 3
 # A test binary that crashes would otherwise wait minutes for its own backtrace.
 QUIET_CRASH = {"SWIFT_BACKTRACE": "enable=no"}
 
@@ -156,7 +158,8 @@ class OwnCluster:
             self.run = subprocess.Popen(
                 [str(ROOT / "cluster" / "run"), "--data", str(self.folder / "data"), "--port", str(self.port),
                  *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 120
+        began = time.monotonic()
+        deadline = began + 120
         state_file = topology.state_file(self.folder / "data")
         while not state_file.exists():
             if self.run.poll() is not None or time.monotonic() > deadline:
@@ -164,6 +167,10 @@ class OwnCluster:
                 self.end()
                 raise Unexpected("the cluster did not come up:\n" + tail(text))
             time.sleep(0.05)
+        took = time.monotonic() - began
+        if took > HEALTHY_WITHIN:
+            self.end()
+            raise Unexpected(f"what is built was healthy after {took:.1f} s, not within {HEALTHY_WITHIN} s")
         return self
 
     @property
