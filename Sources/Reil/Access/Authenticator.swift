@@ -57,10 +57,11 @@ public final class Authenticator: GateCheck {
 
     /// What is known of a credential.
     private func find(_ digest: SHA256Digest) throws(APIError) -> TokenCache.Finding {
-        guard eta.hasLease else {
+        let now = ambient.clock.now()
+        guard eta.hasLease(at: now) else {
             throw .overloaded(context: "a credential cannot be checked without Eta")
         }
-        let finding = cache.find(digest, at: ambient.clock.timestamp(), now: ambient.clock.now())
+        let finding = cache.find(digest, at: ambient.clock.timestamp(), now: now)
         if case .refused = finding { throw APIError(.userNotLogged) }
         return finding
     }

@@ -126,16 +126,21 @@ public final class RateLimiter: GateCheck {
         let now = clock.now()
         let shard = shards[abs(key.hashValue % shards.count)]
         let wait: Duration? = shard.withLock { buckets in
-            let full = max(buckets[key] ?? now, now) + rate.interval
-            let excess = (full - now) - rate.interval * rate.burst
-            if excess > .zero { return excess }
             if buckets.count >= Self.bucketLimit / shards.count {
                 buckets = buckets.filter { $0.value > now }
                 if buckets.count >= Self.bucketLimit / shards.count { buckets = [:] }
             }
-            buckets[key] = full
-            return nil
+            return Self.take(from: &buckets[key, default: now], now, rate)
         }
         if let wait { throw .tooManyRequests(retryAfter: wait) }
+    }
+
+    /// Takes one from a bucket that will be full at `full`, or tells how long to wait for it.
+    private static func take(from full: inout Instant, _ now: Instant, _ rate: Rate) -> Duration? {
+        let next = max(full, now) + rate.interval
+        let excess = (next - now) - rate.interval * rate.burst
+        if excess > .zero { return excess }
+        full = next
+        return nil
     }
 }

@@ -58,8 +58,11 @@ final class EtaLink: Component {
     }
 
     /// Whether what Reil remembers of credentials still counts.
-    var hasLease: Bool {
-        ambient.clock.now().nanoseconds < leaseEnd.load(ordering: .relaxed)
+    var hasLease: Bool { hasLease(at: ambient.clock.now()) }
+
+    /// The same, for who has just read the clock.
+    func hasLease(at now: Instant) -> Bool {
+        now.nanoseconds < leaseEnd.load(ordering: .relaxed)
     }
 
     /// What Eta told at the beginning of the link, as it is now.

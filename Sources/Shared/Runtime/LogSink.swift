@@ -125,13 +125,7 @@ public final class StderrSink: LogSink {
                 state.spare = []
                 return batch
             }
-            for entry in batch {
-                switch entry {
-                case .event(let event): writer.append(event)
-                case .access(let access): writer.append(access)
-                }
-                if writer.buffer.count >= 65_536 { flush(&writer) }
-            }
+            write(batch.span, with: &writer)
             let lost = dropped
             let told = state.withLock { state in
                 defer { state.told = lost }
@@ -151,6 +145,17 @@ public final class StderrSink: LogSink {
                 return state.entries.isEmpty
             }
             if isDone { return }
+        }
+    }
+
+    /// By a span, which lends each entry where an iterator copies it.
+    private func write(_ entries: Span<Entry>, with writer: inout LineWriter) {
+        for index in entries.indices {
+            switch entries[index] {
+            case .event(let event): writer.append(event)
+            case .access(let access): writer.append(access)
+            }
+            if writer.buffer.count >= 65_536 { flush(&writer) }
         }
     }
 
