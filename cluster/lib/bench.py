@@ -512,9 +512,9 @@ def p14(bench: Bench) -> list:
 ROWS = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P5": p5, "P7": p7, "P11": p11, "P14": p14}
 
 # What is known, by profiling, of why a row misses its goal; told on the page for as long as it does.
-PER_REQUEST = ("of P2's CPU, whose way P1 and P14 go too, 58 % is the kernel's, nearly all of it one `recv` and one `send`, which nginx needs too; a "
-               "quarter of the rest is reference counting of values that are copied on the way of a request (`Exchange`, "
-               "`Passage`, `Response`), no other part is above a twentieth")
+PER_REQUEST = ("of P2's CPU, whose way P1 and P14 go too, 58 % is the kernel's, nearly all of it one `recv` and one "
+               "`send`, which nginx needs too; a quarter of the rest is reference counting of values that are copied on "
+               "the way of a request (`Exchange`, `Passage`, `Response`), no other part is above a twentieth")
 WHY = {
     "P1": PER_REQUEST,
     "P2": PER_REQUEST,
