@@ -78,11 +78,12 @@ public struct EtaSettings: Sendable {
         help: "The largest file of an asset")
 
     /// All of them; those of the features that declare their own come behind.
-    public static let all: [any AnySetting] = [
-        nodeAddress, nodeSecure, nodeTitle, listen, data, admin, clusterKey, defaultTags,
-        registration, logN, loginBurst, loginInterval, accountBurst, accountInterval,
-        resumeWindow, emptyGrace, visitors, fallbackHome, engines, platforms, largestFile,
-    ]
+    public static let all: [any AnySetting] =
+        [
+            nodeAddress, nodeSecure, nodeTitle, listen, data, admin, clusterKey, defaultTags,
+            registration, logN, loginBurst, loginInterval, accountBurst, accountInterval,
+            resumeWindow, emptyGrace, visitors, fallbackHome, engines, platforms, largestFile,
+        ] + WaitingSettings.all
 
     /// The node's address.
     public var nodeAddress: ServerAddress
@@ -112,6 +113,8 @@ public struct EtaSettings: Sendable {
     public var resumeWindow: Duration
     /// How long an empty instance lives.
     public var emptyGrace: Duration
+    /// How people wait to enter instances.
+    public var waiting: WaitingSettings
     /// Whether visitors may make instances.
     public var visitors: Bool
     /// The home world of who has chosen none.
@@ -141,6 +144,7 @@ public struct EtaSettings: Sendable {
             burst: config[Self.accountBurst], every: config[Self.accountInterval])
         resumeWindow = config[Self.resumeWindow]
         emptyGrace = config[Self.emptyGrace]
+        waiting = WaitingSettings(config)
         visitors = config[Self.visitors]
         fallbackHome = config[Self.fallbackHome]
         engines = Set(config[Self.engines].map { $0.text.lowercased() })

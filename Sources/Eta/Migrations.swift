@@ -7,6 +7,7 @@ public enum EtaMigration: Int, Migration {
     case addInvites
     case addFollows
     case addSightings
+    case addWaiting
 
     /// What it does.
     public var sql: StaticString {
@@ -16,8 +17,48 @@ public enum EtaMigration: Int, Migration {
         case .addInvites: Self.invites
         case .addFollows: Self.follows
         case .addSightings: Self.sightings
+        case .addWaiting: Self.waiting
         }
     }
+
+    private static let waiting: StaticString = """
+        -- The queue: number is the order in which they came.
+        CREATE TABLE waiting (
+            instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+            user TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            asked_at INTEGER NOT NULL,
+            held_until INTEGER,
+            PRIMARY KEY (instance_id, user)
+        ) STRICT, WITHOUT ROWID;
+        CREATE UNIQUE INDEX waiting_by_number ON waiting (instance_id, number);
+        CREATE INDEX waiting_by_hold ON waiting (held_until) WHERE held_until IS NOT NULL;
+        CREATE INDEX waiting_by_silence ON waiting (asked_at);
+        CREATE INDEX waiting_by_user ON waiting (user);
+
+        CREATE TABLE candidate (
+            instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+            user TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('asked', 'invited', 'admitted')),
+            decided_by TEXT,
+            since INTEGER NOT NULL,
+            PRIMARY KEY (instance_id, user)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX candidate_by_user ON candidate (user);
+
+        CREATE TABLE sanction (
+            instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+            user TEXT NOT NULL,
+            type TEXT NOT NULL CHECK (type IN ('ban', 'mute', 'kick')),
+            reason TEXT,
+            decided_by TEXT NOT NULL,
+            until INTEGER,
+            created_at INTEGER NOT NULL,
+            PRIMARY KEY (instance_id, user, type)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX sanction_by_user ON sanction (user);
+        CREATE INDEX sanction_by_end ON sanction (until) WHERE until IS NOT NULL;
+        """
 
     private static let sightings: StaticString = """
         -- Why a node was not found when it was last looked for; empty where it was.

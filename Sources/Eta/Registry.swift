@@ -25,6 +25,8 @@ public final class Registry: Sendable {
     public let roster: InsRoster
     /// Which users have a live socket.
     public let presence: Presence
+    /// Which queues are not what those in them were told.
+    public let queueNotices = QueueNotices()
     /// The node as the world sees it.
     public let record: ServerRecord
     /// The links of the Reil.
@@ -55,7 +57,7 @@ public final class Registry: Sendable {
         try await InsStore.makeLocal(database, settings, ambient)
         pushes = Pushes(ambient: ambient, on: group.loops[0])
         roster = InsRoster()
-        presence = Presence()
+        presence = Presence(home: node.address)
         record = ServerRecord(node, profile, database)
         watch = LinkWatch(
             ambient, pushes: pushes, roster: roster, presence: presence, node: node,

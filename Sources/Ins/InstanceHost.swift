@@ -95,6 +95,9 @@ actor InstanceHost {
             link.send(.resumed(instance: instance, epoch: epoch, snapshot: snapshot))
             changed(room)
             count()
+        case .change(let instance, let epoch, let player):
+            guard let room = rooms[instance], room.machine.hosting.epoch == epoch else { return }
+            room.machine.change(player)
         case .leave(let instance, let epoch, let player, let type):
             guard let room = rooms[instance], room.machine.hosting.epoch == epoch else { return }
             remove(player, from: room, type)

@@ -87,6 +87,12 @@ struct InstanceMachine: ~Copyable {
         }
     }
 
+    /// A player is not what it was; who comes later is told so.
+    mutating func change(_ player: Player) {
+        guard let index = players.firstIndex(where: { $0.id == player.id }) else { return }
+        players[index] = player
+    }
+
     /// A player is gone: the others are told.
     mutating func leave(_ player: PlayerID, _ type: LeaveType) {
         guard let index = players.firstIndex(where: { $0.id == player }) else { return }

@@ -14,11 +14,26 @@ extension Registry {
         let seats = SeatController(self)
         router.on(RegistryAPI.takeSeat, seats.take)
         router.on(RegistryAPI.returnSeat, seats.giveBack)
+        let waiting = WaitingController(self)
+        router.on(WaitingAPI.queue, waiting.queue)
+        router.on(WaitingAPI.candidates, waiting.candidates)
+        router.on(WaitingAPI.apply, waiting.apply)
+        router.on(WaitingAPI.withdraw, waiting.withdraw)
+        let sanctions = SanctionController(self)
+        router.on(SanctionAPI.list, sanctions.list)
+        router.on(SanctionAPI.impose, sanctions.impose)
+        router.on(SanctionAPI.lift, sanctions.lift)
+        router.on(RegistryAPI.moderate, sanctions.moderate)
         let keeper = InstanceKeeper(self)
         watch.observe(keeper)
         sweeper.every(min(.milliseconds(500), settings.emptyGrace), "empty instances") {
             () async throws(APIError) in
             try await keeper.endEmpty()
+        }
+        let queues = WaitingKeeper(self)
+        sweeper.every(min(WaitingKeeper.pace, settings.waiting.hold), "queues") {
+            () async throws(APIError) in
+            try await queues.look()
         }
     }
 }

@@ -184,6 +184,7 @@ struct InstanceController: Sendable {
             let now = try InstanceGate.standing(
                 of: context.caller, to: after, node, transaction.reader)
             let isHostedAnew = before.owner != row.owner || before.capacity != row.capacity
+            try keeper.line.fill(row.id, at: context.now, transaction)
             tell(of: after, hosting: isHostedAnew ? after.hosting : nil, transaction)
             return try InstanceGate.view(after, now, node, transaction.reader)
         }

@@ -37,7 +37,10 @@ enum InstanceGate {
             standing.isMember = try PlayerStore.count(of: person, in: instance.id, reader) > 0
         }
         // What nobody asks for is not looked up.
+        if standing.isAdministrator || standing.isOwner { return standing }
+        standing.isBanned = try SanctionStore.isBarred(person, from: instance.id, reader)
         if standing.isStaff || standing.isMember { return standing }
+        standing.isInvited = try CandidateStore.isLetIn(person, to: instance.id, reader)
         try addFriends(&standing, person, instance, reader)
         return standing
     }

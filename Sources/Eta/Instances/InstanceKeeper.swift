@@ -9,6 +9,7 @@ public struct InstanceKeeper: LinkObserver {
     let node: Node
     let database: Database
     let pushes: Pushes
+    let line: WaitingLine
     let clock: any ClockSource
     /// How long an instance lives without players.
     let grace: Duration
@@ -18,6 +19,7 @@ public struct InstanceKeeper: LinkObserver {
         node = registry.node
         database = registry.database
         pushes = registry.pushes
+        line = WaitingLine(registry)
         clock = registry.ambient.clock
         grace = registry.settings.emptyGrace
     }
@@ -27,9 +29,11 @@ public struct InstanceKeeper: LinkObserver {
         _ id: InstanceID, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
         guard let row = try InstanceStore.find(.id(id), transaction.reader) else { return }
+        let waiting = try WaitingStore.all(in: id, limit: line.limit, transaction.reader)
         try InstanceStore.delete(id, transaction)
         let instance = row.instance(nil, node)
         transaction.onCommit {
+            if !waiting.isEmpty { pushes.tellEnd(of: id, to: waiting.map(\.user)) }
             // Its members may hear of its end because they are members, so first of all.
             pushes.announce(.instanceDeleted(instance))
             pushes.close(id)
@@ -60,6 +64,7 @@ public struct InstanceKeeper: LinkObserver {
             if instance.connected == 0 {
                 try InstanceStore.setEmpty(id, since: now, transaction)
             }
+            try line.fill(id, at: now, transaction)
             let changed = instance.instance(nil, node)
             transaction.onCommit { pushes.announce(.instance(changed)) }
         }
@@ -80,6 +85,9 @@ public struct InstanceKeeper: LinkObserver {
         for id in try InstanceStore.all(of: person, transaction.reader) {
             try end(id, transaction)
         }
+        try line.removeAll(of: person, at: now, transaction)
+        try CandidateStore.deleteAll(of: person, transaction)
+        try SanctionStore.deleteAll(against: person, transaction)
         try vacate(
             try PlayerStore.all(of: person, transaction.reader), .closed, at: now, transaction)
     }

@@ -10,6 +10,7 @@ struct InstanceRow: RowDecodable, Sendable {
         id, name, title, description, world, world_version, owner, moderators, capacity, tags, ins,
         epoch, created_at, updated_at,
         (SELECT count(*) FROM player WHERE instance_id = instance.id) AS connected,
+        (SELECT count(*) FROM waiting WHERE instance_id = instance.id) AS queued,
         \(master) AS master
         """
 
@@ -41,6 +42,8 @@ struct InstanceRow: RowDecodable, Sendable {
     var createdAt: Timestamp
     var updatedAt: Timestamp
     private(set) var connected = 0
+    /// How many wait, or have a place held.
+    private(set) var queued = 0
     private(set) var master: PlayerID?
 
     /// An instance that is made now.
@@ -76,7 +79,8 @@ struct InstanceRow: RowDecodable, Sendable {
         createdAt = try row.value(12, "created_at")
         updatedAt = try row.value(13, "updated_at")
         connected = try row.value(14, "connected")
-        master = try row.value(15, "master")
+        queued = try row.value(15, "queued")
+        master = try row.value(16, "master")
     }
 
     /// As those see it who see no players, or with its players.
@@ -84,7 +88,7 @@ struct InstanceRow: RowDecodable, Sendable {
         Instance(
             id: id, name: name, title: title, description: description, world: world,
             owner: owner, moderators: moderators, master: master, capacity: capacity,
-            connected: connected, queued: 0, tags: tags, server: node.address,
+            connected: connected, queued: queued, tags: tags, server: node.address,
             ins: ins.flatMap { InsName($0) }.map { InsView(name: $0) },
             players: players.map { $0.map(player) }, createdAt: createdAt, updatedAt: updatedAt)
     }
@@ -99,13 +103,16 @@ struct InstanceRow: RowDecodable, Sendable {
             { .master } else if moderators.contains(row.user) { .moderator } else { row.kind }
         return Player(
             id: row.id, user: row.user, displayname: row.displayname, role: role,
-            joinedAt: row.joinedAt)
+            joinedAt: row.joinedAt, muted: row.isMuted)
     }
 }
 
 /// A presence as it is kept.
 struct PlayerRow: RowDecodable, Sendable {
-    static let columns: SQL = "id, instance_id, user, displayname, kind, reil, joined_at"
+    static let columns: SQL = """
+        id, instance_id, user, displayname, kind, reil, joined_at,
+        \(SanctionStore.isMuted) AS is_muted
+        """
 
     var id: PlayerID
     var instance: InstanceID
@@ -117,6 +124,8 @@ struct PlayerRow: RowDecodable, Sendable {
     /// The run of the Reil at which their socket ends.
     var reil: String
     var joinedAt: Timestamp
+    /// Whether what they say is dropped.
+    private(set) var isMuted = false
 
     /// A player who comes now.
     init(
@@ -140,6 +149,7 @@ struct PlayerRow: RowDecodable, Sendable {
         kind = try row.value(4, "kind")
         reil = try row.value(5, "reil")
         joinedAt = try row.value(6, "joined_at")
+        isMuted = try row.value(7, "is_muted")
     }
 }
 
@@ -188,6 +198,7 @@ enum InstanceStore {
         """
         SELECT id FROM instance
         WHERE empty_since <= ?1 AND instr(tags, ' avr:permanent ') = 0
+            AND NOT EXISTS (SELECT 1 FROM waiting WHERE instance_id = instance.id)
         LIMIT 256
         """)
     private static let burdens = Query<InsBurden>(
@@ -207,7 +218,8 @@ enum InstanceStore {
         AND (access = 0 OR ?7 OR owner = ?6 OR instr(moderators, ' ' || ?6 || ' ') > 0
             OR id IN (SELECT instance_id FROM player WHERE user = ?6)
             OR access BETWEEN 1 AND 4 AND (
-                owner IN (\(FollowStore.friendsOfViewer))
+                id IN (\(CandidateStore.letIn))
+                OR owner IN (\(FollowStore.friendsOfViewer))
                 OR (SELECT user FROM player WHERE id = \(InstanceRow.master))
                     IN (\(FollowStore.friendsOfViewer))
                 OR access IN (1, 3) AND EXISTS (
@@ -393,7 +405,11 @@ enum PlayerStore {
         "SELECT count(*) FROM player WHERE user = ?1 AND instance_id = ?2")
     private static let insert = Command<
         PlayerID, InstanceID, UserReference, DisplayName, PlayerRole, String, Timestamp
-    >("INSERT INTO player (\(PlayerRow.columns)) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+    >(
+        """
+        INSERT INTO player (id, instance_id, user, displayname, kind, reil, joined_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        """)
     private static let delete = Command<PlayerID>("DELETE FROM player WHERE id = ?1")
 
     /// The player with that id.

@@ -13,6 +13,7 @@ struct SeatController: Sendable {
     let roster: InsRoster
     let keeper: InstanceKeeper
     let placer: InstancePlacer
+    let line: WaitingLine
 
     /// How many players one user may have in one instance, docs/client/socket.md, "In an instance".
     private static let playersOfUser = 4
@@ -24,6 +25,13 @@ struct SeatController: Sendable {
         roster = registry.roster
         keeper = InstanceKeeper(registry)
         placer = InstancePlacer(roster: registry.roster)
+        line = WaitingLine(registry)
+    }
+
+    /// What came of wanting a seat.
+    private enum Outcome {
+        case seated(RegistryAPI.Seat, isPlaced: Bool)
+        case waits(QueuePlace)
     }
 
     func take(
@@ -38,7 +46,7 @@ struct SeatController: Sendable {
         }
         let kind = try kind(asked: body.as, caller)
         let now = context.now
-        let (seat, isPlaced) = try await database.write { (transaction) throws(APIError) in
+        let outcome = try await database.write { (transaction) throws(APIError) -> Outcome in
             var (row, standing) = try InstanceGate.visible(
                 path.instance, to: caller, node, transaction.reader)
             if let refusal = AccessRules.refusal(InstanceAccess(row.tags), standing) {
@@ -49,7 +57,10 @@ struct SeatController: Sendable {
                 throw APIError(
                     .userNotAllowed, field: "instance", "holds \(own) of your players already")
             }
-            guard row.connected < row.capacity.count else { throw APIError(.instanceIsFull) }
+            // That they wait is to be kept, so it is no failure of this act.
+            if let place = try line.admit(person, to: row, at: now, transaction) {
+                return .waits(place)
+            }
             let isPlaced = try place(&row, transaction)
             var player = PlayerRow(
                 id: body.player, instance: row.id, user: person,
@@ -65,10 +76,17 @@ struct SeatController: Sendable {
                 if isPlaced { pushes.host(hosting) }
                 pushes.announce(.instance(instance))
             }
-            return (RegistryAPI.Seat(player: full.player(player), hosting: hosting), isPlaced)
+            let seated = try PlayerStore.find(player.id, transaction.reader) ?? player
+            return .seated(
+                RegistryAPI.Seat(player: full.player(seated), hosting: hosting),
+                isPlaced: isPlaced)
         }
-        if isPlaced { await pushes.settled() }
-        return seat
+        switch outcome {
+        case .waits(let place): throw .instanceIsFull(place)
+        case .seated(let seat, let isPlaced):
+            if isPlaced { await pushes.settled() }
+            return seat
+        }
     }
 
     func giveBack(

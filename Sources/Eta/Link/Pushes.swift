@@ -57,6 +57,30 @@ public final class Pushes: Sendable {
         send(.dismissed(instance: instance, player: player, type: type))
     }
 
+    /// What players of an instance say is dropped from now on, or no more.
+    func setMuted(_ players: [PlayerID], in instance: InstanceID, _ isMuted: Bool) {
+        send(.muted(instance: instance, players: players, isMuted: isMuted))
+    }
+
+    /// Some people are told of something in an instance, whether they are in it or not.
+    func tell(
+        _ event: SocketEvent, of instance: InstanceID, to people: [UserReference],
+        _ data: some Encodable
+    ) {
+        send(.tell(Telling(event, of: instance, to: people, JSONCoder.value(data))))
+    }
+
+    /// Who waits for an instance is told that it is over.
+    func tellEnd(of instance: InstanceID, to people: [UserReference]) {
+        let data: JSONValue = .object(["id": .string(instance.text), "deleted": .boolean(true)])
+        send(.tell(Telling(.updateInstance, to: people, data)))
+    }
+
+    /// Who waits for an instance is told how the queue stands; the next one first.
+    func tellQueue(of instance: InstanceID, _ waiting: [UserReference]) {
+        send(.queue(QueueReport(instance: instance, waiting: waiting)))
+    }
+
     /// Nothing is known of that node any more.
     public func forget(_ address: ServerAddress) { send(.forget(address)) }
 

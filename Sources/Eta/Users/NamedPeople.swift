@@ -32,4 +32,15 @@ enum NamedPeople {
         if !problems.isEmpty { throw APIError(refusal, details: problems) }
         return people
     }
+
+    /// Refuses one of this node who does not exist.
+    ///
+    /// - Throws: 17.
+    static func require(
+        _ person: UserReference, _ node: Node, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) {
+        if person.isInternal(to: node.address), try UserStore.find(person.id, reader) == nil {
+            throw APIError(.userNotFound)
+        }
+    }
 }

@@ -319,7 +319,8 @@ final class EtaLink: Component {
             case .reils(let gateways, let links):
                 state.welcome?.gateways = gateways
                 state.welcome?.links = links
-            case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad,
+            case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .muted, .tell,
+                .queue, .endAbroad,
                 .forget, .mark,
                 .clock:
                 break

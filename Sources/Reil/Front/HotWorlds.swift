@@ -122,7 +122,8 @@ final class HotWorlds: RegistryObserver {
             change { $0.forget(world.id.text) }
         // The worlds of a user go with the user.
         case .changed(.userDeleted): change { $0.forgetAll() }
-        case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .endAbroad, .forget,
+        case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .muted, .tell, .queue,
+            .endAbroad, .forget,
             .reils,
             .mark, .clock:
             break

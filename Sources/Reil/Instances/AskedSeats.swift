@@ -4,8 +4,9 @@ import Domain
 /// overtake the answer, which comes over another connection.
 struct AskedSeats {
     /// What has become of a seat by the time its answer is here.
-    enum Outcome {
-        case held
+    enum Outcome: Equatable {
+        /// It is there; muted or not where that was said since.
+        case held(isMuted: Bool?)
         /// Eta has taken it away, or may have: who asks again may have another.
         case lost
         /// The instance is over.
@@ -13,6 +14,8 @@ struct AskedSeats {
     }
     private struct Asked {
         var isLost = false
+        /// What was said since of whether the player is muted.
+        var isMuted: Bool?
         /// Instances that have ended since; the seat may be in one of them.
         var ended: Set<InstanceID> = []
     }
@@ -29,7 +32,12 @@ struct AskedSeats {
     mutating func take(_ player: PlayerID, in instance: InstanceID) -> Outcome {
         guard let seat = asked.removeValue(forKey: player) else { return .lost }
         if seat.ended.contains(instance) { return .ended }
-        return seat.isLost ? .lost : .held
+        return seat.isLost ? .lost : .held(isMuted: seat.isMuted)
+    }
+
+    /// What that player says is dropped, or no more.
+    mutating func setMuted(_ player: PlayerID, _ isMuted: Bool) {
+        asked[player]?.isMuted = isMuted
     }
 
     /// Eta has taken it away.

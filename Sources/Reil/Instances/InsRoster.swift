@@ -8,7 +8,7 @@ import HTTP
 final class InsRoster: Sendable {
     /// A player whose socket ends here.
     struct Seat: Sendable {
-        let player: Player
+        var player: Player
         /// Which loop, and which of its sockets.
         let loop: Int
         let socket: Int
@@ -222,10 +222,10 @@ extension InsRoster {
     ///
     /// - Throws: 36 when the instance is over, 70 when the seat is gone again, 66 when no Ins here
     ///   runs the instance.
-    func enter(_ seat: Seat, _ instance: InstanceID) throws(APIError) {
+    func enter(_ seat: inout Seat, _ instance: InstanceID) throws(APIError) {
         let route = try state.withLock { (state) throws(APIError) -> Route in
             switch state.asked.take(seat.player.id, in: instance) {
-            case .held: break
+            case .held(let isMuted): if let isMuted { seat.player.muted = isMuted }
             case .lost: throw .overloaded(context: "the seat is gone again")
             case .ended: throw APIError(.instanceNotFound)
             }
@@ -338,6 +338,24 @@ extension InsRoster {
             return state.rooms[instance]?.seats[player].map { state.sockets[$0.loop] }
         }
         sockets?.onLoop { $0.dismissed(instance, player, type) }
+    }
+
+    /// What a player says is dropped from now on, or no more: its socket and its room know it.
+    func setMuted(_ player: PlayerID, in instance: InstanceID, _ isMuted: Bool) {
+        let found = state.withLock { state -> (Player, SocketLoop, Route?)? in
+            state.asked.setMuted(player, isMuted)
+            state.rooms[instance]?.seats[player]?.player.muted = isMuted
+            guard let room = state.rooms[instance], let seat = room.seats[player] else {
+                return nil
+            }
+            let route = state.links[room.hosting.ins].map { link in
+                Route(link: link, epoch: room.hosting.epoch)
+            }
+            return (seat.player, state.sockets[seat.loop], route)
+        }
+        guard let (changed, sockets, route) = found else { return }
+        route?.link.send(.change(instance: instance, epoch: route?.epoch ?? 0, changed))
+        sockets.onLoop { $0.setMuted(player, in: instance, isMuted) }
     }
 
     /// The event of a change, with what the roster knows of who is concerned.

@@ -67,7 +67,8 @@ final class PeerDirectory: PeerMemory, RegistryObserver {
     func received(_ push: RegistryPush) {
         switch push {
         case .reils, .changed(.server): known.withLock { $0 = nil }
-        case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .endAbroad,
+        case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .muted, .tell, .queue,
+            .endAbroad,
             .forget, .mark, .clock:
             break
         }

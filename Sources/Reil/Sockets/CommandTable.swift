@@ -18,8 +18,9 @@ extension SocketLoop {
         case .instanceLeave: Task.immediate { await self.leave(number, frame) }
         case .instanceData: say(frame, session)
         case .instanceTransform: move(frame, session)
-        case .instanceObject, .instanceModerate, .instanceInvite:
-            refuse(frame, APIError(.notImplemented), session)
+        case .instanceModerate: Task.immediate { await self.moderate(number, frame) }
+        case .instanceInvite: Task.immediate { await self.invite(number, frame) }
+        case .instanceObject: refuse(frame, APIError(.notImplemented), session)
         }
     }
 
@@ -252,6 +253,55 @@ extension SocketLoop {
         send(frame.answer(left), to: session)
     }
 
+    private func moderate(_ number: Int, _ frame: SocketFrame) async {
+        await ask(number, frame, SocketMessages.Moderation.self) {
+            (eta, input, identity, loop) throws(APIError) in
+            let order = RegistryAPI.ModerationOrder(
+                type: input.type, player: input.player, user: input.user, reason: input.reason,
+                until: input.until)
+            let _: Nothing = try await eta.call(
+                RegistryAPI.moderate, order, captures: [input.instance.text],
+                as: identity.caller, on: loop)
+        }
+    }
+
+    private func invite(_ number: Int, _ frame: SocketFrame) async {
+        await ask(number, frame, SocketMessages.Invitation.self) {
+            (eta, input, identity, loop) throws(APIError) in
+            let _: Candidate = try await eta.call(
+                WaitingAPI.apply, WaitingAPI.About(user: input.user),
+                captures: [input.instance.text], as: identity.caller, on: loop)
+        }
+    }
+
+    /// Asks Eta for what a command wants; the answer is `{}`.
+    private func ask<Input: Decodable & InstanceNaming>(
+        _ number: Int, _ frame: SocketFrame, _ type: Input.Type,
+        _ act:
+            @Sendable (EtaLink, Named<Input>, Identity, any LoopExecutor)
+            async throws(APIError) -> Void
+    ) async {
+        guard let session = session(number), let identity = session.identity else { return }
+        do throws(APIError) {
+            let input: Input
+            do throws(InvalidFields) {
+                input = try frame.decode(type)
+            } catch {
+                throw APIError(type.refusal(of: error), error)
+            }
+            guard let instance = input.instance ?? frame.target.selector else {
+                throw APIError(.instanceNotFound)
+            }
+            try await act(
+                services.eta, Named(input: input, instance: instance), identity, loop)
+            if let session = self.session(number) {
+                send(frame.answer { $0.append("{}") }, to: session)
+            }
+        } catch {
+            if let session = self.session(number) { refuse(frame, error, session) }
+        }
+    }
+
     private func instance(of frame: SocketFrame) -> InstanceID? {
         guard let data = frame.data,
             let object = try? JSONScanner.object(frame.bytes, in: data)
@@ -266,6 +316,7 @@ extension SocketLoop {
         guard let instance = shape.instance, let membership = session.membership(in: instance),
             membership.isEntered
         else { return refuse(frame, APIError(.notInInstance), session) }
+        if membership.isMuted { return refuse(frame, APIError(.playerMuted), session) }
         guard shape.length <= SocketMessages.dataLimit else {
             return refuse(frame, APIError(.payloadTooLarge), session)
         }
@@ -294,6 +345,15 @@ extension SocketLoop {
             .transform, from: membership.player, to: instance, epoch: route.epoch,
             json: frame.bytes[shape.range])
     }
+}
+
+/// What a command says, and the instance that it is about, which its subgroup may name instead.
+@dynamicMemberLookup
+private struct Named<Input: Sendable>: Sendable {
+    let input: Input
+    let instance: InstanceSelector
+
+    subscript<Value>(dynamicMember path: KeyPath<Input, Value>) -> Value { input[keyPath: path] }
 }
 
 extension SocketFrame.Subgroup {

@@ -15,10 +15,25 @@ enum Person: Hashable, Sendable {
         case .nobody, .server, .ins, .gateway: return nil
         }
     }
+
+    /// The person that `reference` names at the node `home`.
+    init(_ reference: UserReference, home: ServerAddress) {
+        self =
+            reference.isInternal(to: home)
+            ? .user(reference.id) : .visitor(reference.absolute(at: home))
+    }
+
+    /// As Eta knows them; of this node where no node is said.
+    var reference: UserReference {
+        switch self {
+        case .user(let user): UserReference(user)
+        case .visitor(let visitor): visitor
+        }
+    }
 }
 
 /// How many sockets there are of an address before login, and of a person after it; Eta is told
-/// which users have any.
+/// who has any.
 final class SocketCounts: Sendable {
     enum Key: Hashable, Sendable {
         case address(IPAddress)
@@ -45,7 +60,7 @@ final class SocketCounts: Sendable {
     /// Called in the order of what it tells, so with the counts locked.
     private let report: @Sendable (RegistryReport) -> Void
 
-    /// Users that one report names.
+    /// People that one report names.
     private static let perReport = 1_000
 
     /// Nobody is there yet.
@@ -58,18 +73,18 @@ final class SocketCounts: Sendable {
         self.report = report
     }
 
-    /// Tells Eta of all users that are here: a link begins.
+    /// Tells Eta of all people who are here: a link begins.
     func welcomed() {
         counts.withLock { counts in
-            var users: [UserID] = []
-            for case .person(.user(let user)) in counts.keys {
-                users.append(user)
-                if users.count == Self.perReport {
-                    report(.online(users))
-                    users = []
+            var people: [UserReference] = []
+            for case .person(let person) in counts.keys {
+                people.append(person.reference)
+                if people.count == Self.perReport {
+                    report(.online(people))
+                    people = []
                 }
             }
-            if !users.isEmpty { report(.online(users)) }
+            if !people.isEmpty { report(.online(people)) }
         }
     }
 
@@ -83,8 +98,8 @@ final class SocketCounts: Sendable {
         let isIn = counts.withLock { counts in
             let count = counts[key] ?? 0
             if count < limit { counts[key] = count + 1 }
-            if count == 0, limit > 0, case .person(.user(let user)) = key {
-                report(.online([user]))
+            if count == 0, limit > 0, case .person(let person) = key {
+                report(.online([person.reference]))
             }
             return count < limit
         }
@@ -95,7 +110,7 @@ final class SocketCounts: Sendable {
         counts.withLock { counts in
             let count = (counts[key] ?? 0) - 1
             counts[key] = count > 0 ? count : nil
-            if count == 0, case .person(.user(let user)) = key { report(.offline(user)) }
+            if count == 0, case .person(let person) = key { report(.offline(person.reference)) }
         }
     }
 }

@@ -127,6 +127,16 @@ final class SocketHub: RegistryObserver {
         case .close(let instance): roster.close(instance)
         case .dismissed(let instance, let player, let type):
             roster.dismissed(instance, player, type)
+        case .muted(let instance, let players, let isMuted):
+            for player in players { roster.setMuted(player, in: instance, isMuted) }
+        case .tell(let telling):
+            guard let home = services.eta.welcome?.server.address else { return }
+            let word = Word(telling, home: home)
+            for loop in loops { loop.onLoop { $0.tell(word) } }
+        case .queue(let report):
+            guard let home = services.eta.welcome?.server.address else { return }
+            let waiting = report.waiting.map { Person($0, home: home) }
+            for loop in loops { loop.onLoop { $0.tellQueue(of: report.instance, waiting) } }
         case .welcome, .leased, .endAbroad, .forget, .mark, .clock: break
         }
     }

@@ -61,12 +61,13 @@ extension SocketLoop {
         _ session: SocketSession, _ seat: RegistryAPI.Seat, _ frame: SocketFrame
     ) throws(APIError) {
         let instance = seat.hosting.instance
-        let place = InsRoster.Seat(player: seat.player, loop: index, socket: session.number)
-        try services.roster.enter(place, instance)
+        var place = InsRoster.Seat(player: seat.player, loop: index, socket: session.number)
+        try services.roster.enter(&place, instance)
         session.memberships.append(
             Membership(
                 instance: instance, player: seat.player.id,
-                pending: PendingJoin(frame: frame, deadline: now + Self.joinTime)))
+                pending: PendingJoin(frame: frame, deadline: now + Self.joinTime),
+                isMuted: place.player.muted))
         joining.insert(session.number)
     }
 
@@ -204,6 +205,14 @@ extension SocketLoop {
     func dismissed(_ instance: InstanceID, _ player: PlayerID, _ type: LeaveType) {
         services.roster.leave(instance, player, type)
         if let session = member(instance, player) { putOut(session, instance, type) }
+    }
+
+    /// What a player says is dropped from now on, or no more.
+    func setMuted(_ player: PlayerID, in instance: InstanceID, _ isMuted: Bool) {
+        guard let session = member(instance, player),
+            let place = session.memberships.firstIndex(where: { $0.player == player })
+        else { return }
+        session.memberships[place].isMuted = isMuted
     }
 
     /// A player leaves since Eta says so.

@@ -42,6 +42,8 @@ struct Membership {
     let player: PlayerID
     /// Whether the Ins has let it in; before, the frame of the `instance-join` waits for its answer.
     var pending: PendingJoin?
+    /// Whether what it says is dropped.
+    var isMuted = false
     var isEntered: Bool { pending == nil }
 }
 

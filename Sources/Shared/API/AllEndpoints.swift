@@ -6,6 +6,7 @@ public enum AllEndpoints {
     public static let all: [EndpointFacts] =
         ServerAPI.all + AuthAPI.all + UserAPI.all + FollowAPI.all + ExportAPI.all
         + WorldAPI.all + ImageAPI.all + ChallengeAPI.all + IntegrityAPI.all + InstanceAPI.all
+        + WaitingAPI.all + SanctionAPI.all
         + AdministrationAPI.all + NodesAPI.all
 
     /// Templates of older clients, and of which one each is another spelling. They are in no
@@ -19,10 +20,6 @@ public enum AllEndpoints {
         (.get, "/api/services"), (.put, "/api/services"), (.get, "/api/services/:id"),
         (.post, "/api/services/:id"), (.delete, "/api/services/:id"),
         (.put, "/api/deliveries"),
-        (.get, "/api/instances/:id/queue"), (.get, "/api/instances/:id/candidate"),
-        (.post, "/api/instances/:id/candidate"), (.delete, "/api/instances/:id/candidate"),
-        (.get, "/api/instances/:id/moderation"), (.put, "/api/instances/:id/moderation"),
-        (.delete, "/api/instances/:id/moderation"),
         (.get, "/api/moderation/servers"), (.put, "/api/moderation/servers"),
         (.delete, "/api/moderation/servers"), (.get, "/api/moderation/users"),
         (.put, "/api/moderation/users"), (.delete, "/api/moderation/users"),

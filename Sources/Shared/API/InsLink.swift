@@ -16,6 +16,8 @@ public enum InsInstruction: Codable, Sendable {
     /// These players are in already, as far as the Reil knows; told when a link stands anew, and
     /// answered by ``InsStatement/resumed``.
     case resume(instance: InstanceID, epoch: Int64, players: [Player])
+    /// A player is not what it was, but nothing that others are told of.
+    case change(instance: InstanceID, epoch: Int64, Player)
     /// A player is gone.
     case leave(instance: InstanceID, epoch: Int64, player: PlayerID, type: LeaveType)
 }

@@ -111,6 +111,20 @@ public enum RegistryAPI {
         }
     }
 
+    /// `/internal/instances/:id/moderation`
+    public struct ModerationPath: EndpointPath {
+        /// Where it stands.
+        public static let template = "/internal/instances/:id/moderation"
+        /// What path and query hold.
+        public static let parameters = SeatsPath.parameters
+        /// The instance.
+        public let instance: InstanceSelector
+        /// Reads path and query.
+        public init(_ arguments: inout PathArguments) throws(APIError) {
+            instance = try arguments.capture(0, or: .instanceNotFound) { InstanceSelector($0) }
+        }
+    }
+
     /// A credential that Reil does not know yet.
     public struct CredentialQuery: Codable, Sendable {
         /// The token itself.
@@ -344,6 +358,31 @@ public enum RegistryAPI {
         public init(player: PlayerID) { self.player = player }
     }
 
+    /// Something is to be done about a player, or about a user who need not be there.
+    public struct ModerationOrder: Codable, Sendable {
+        /// What, ``ModerationType``.
+        public let type: Int
+        /// The player; nil where the user is named.
+        public let player: PlayerID?
+        /// The user; nil where the player is named.
+        public let user: UserReference?
+        /// Why.
+        public let reason: Reason?
+        /// When it ends by itself.
+        public let until: Timestamp?
+
+        /// An order.
+        public init(
+            type: Int, player: PlayerID?, user: UserReference?, reason: Reason?, until: Timestamp?
+        ) {
+            self.type = type
+            self.player = player
+            self.user = user
+            self.reason = reason
+            self.until = until
+        }
+    }
+
     /// The registry link.
     public static let link = Endpoint<LinkPath, NoBody, Response>(
         raw: .get, access: .gateway, servedBy: .eta, invalid: .malformedRequest,
@@ -405,9 +444,15 @@ public enum RegistryAPI {
         .delete, access: .throughGateway, servedBy: .eta, invalid: .instanceInvalidInput,
         "gives a seat back")
 
+    /// Keeps order in an instance for the caller: 4, 36, 40, 50.
+    public static let moderate = Endpoint<ModerationPath, ModerationOrder, Nothing>(
+        .post, access: .throughGateway, servedBy: .eta, invalid: .instanceInvalidInput,
+        "keeps order in an instance")
+
     /// All of them.
     public static let all: [EndpointFacts] = [
-        link.facts, resolve.facts, standing.facts, openChallenge.facts, spendChallenge.facts,
+        link.facts, moderate.facts,
+        resolve.facts, standing.facts, openChallenge.facts, spendChallenge.facts,
         issueServerToken.facts, useNonce.facts, node.facts, saveNode.facts,
         noteSighting.facts, issueIntegrity.facts,
         recordIntegrity.facts, takeSeat.facts, returnSeat.facts,

@@ -20,6 +20,12 @@ public enum RegistryPush: Codable, Sendable {
     case close(InstanceID)
     /// A player's seat is gone by Eta's own decision.
     case dismissed(instance: InstanceID, player: PlayerID, type: LeaveType)
+    /// What players of an instance say is dropped from now on, or no more.
+    case muted(instance: InstanceID, players: [PlayerID], isMuted: Bool)
+    /// Some people are told something, at whichever sockets they have.
+    case tell(Telling)
+    /// Where those stand who wait for an instance.
+    case queue(QueueReport)
     /// An integrity token that a user of this node holds abroad is to be revoked there.
     case endAbroad(server: ServerAddress, integrity: IntegrityID)
     /// Nothing is known of that node any more.
@@ -44,10 +50,47 @@ public enum RegistryReport: Codable, Sendable {
     case insLost(credential: String)
     /// After a reconnect: the players whose sockets end here.
     case players([SeatReport])
-    /// These users have a socket here; the link begins with all of them.
-    case online([UserID])
-    /// That user has no socket here any more.
-    case offline(UserID)
+    /// These people, from here and elsewhere, have a socket here; the link begins with all of them.
+    case online([UserReference])
+    /// That person has no socket here any more.
+    case offline(UserReference)
+}
+
+/// An event for some people.
+public struct Telling: Codable, Sendable {
+    /// Who, with their homes.
+    public let people: [UserReference]
+    /// What it is called.
+    public let event: SocketEvent
+    /// The instance that it is of, where it is of one.
+    public let instance: InstanceID?
+    /// Its data.
+    public let data: JSONValue
+
+    /// An event for `people`.
+    public init(
+        _ event: SocketEvent, of instance: InstanceID? = nil, to people: [UserReference],
+        _ data: JSONValue
+    ) {
+        self.people = people
+        self.event = event
+        self.instance = instance
+        self.data = data
+    }
+}
+
+/// The queue of an instance.
+public struct QueueReport: Codable, Sendable {
+    /// The instance.
+    public let instance: InstanceID
+    /// Who waits, the next one first.
+    public let waiting: [UserReference]
+
+    /// The queue of `instance`.
+    public init(instance: InstanceID, waiting: [UserReference]) {
+        self.instance = instance
+        self.waiting = waiting
+    }
 }
 
 /// Who a Reil is.

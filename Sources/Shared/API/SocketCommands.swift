@@ -19,9 +19,9 @@ public enum SocketCommand: String, Sendable, CaseIterable {
     public var isBuilt: Bool {
         switch self {
         case .ping, .authenticate, .subscribe, .unsubscribe, .instanceJoin, .instanceLeave,
-            .instanceData, .instanceTransform:
+            .instanceData, .instanceTransform, .instanceModerate, .instanceInvite:
             true
-        case .instanceObject, .instanceModerate, .instanceInvite: false
+        case .instanceObject: false
         }
     }
 
@@ -43,6 +43,14 @@ public enum SocketCommand: String, Sendable, CaseIterable {
         case .instanceInvite: [.userDontHavePermission, .userNotFound]
         }
     }
+}
+
+/// The `data` of a command that is about an instance, which the frame's subgroup may name instead.
+public protocol InstanceNaming {
+    /// The instance, where it is named here.
+    var instance: InstanceSelector? { get }
+    /// What to answer where the rest does not fit.
+    static func refusal(of error: InvalidFields) -> ErrorCode
 }
 
 /// The `data` of each command and of its answer.
@@ -125,6 +133,43 @@ public enum SocketMessages {
         public let instance: InstanceSelector?
         /// The as.
         public let `as`: String?
+    }
+    /// `instance-moderate`: the player or the user, one of the two.
+    public struct Moderation: Codable, Sendable, InstanceNaming {
+        /// The instance.
+        public let instance: InstanceSelector?
+        /// The player.
+        public let player: PlayerID?
+        /// The user, who need not be there.
+        public let user: UserReference?
+        /// What is to be done, ``ModerationType``.
+        public let type: Int
+        /// Why.
+        public let reason: Reason?
+        /// When it ends by itself.
+        public let until: Timestamp?
+
+        /// 40 for a type that is none, 50 for who is none.
+        public static func refusal(of error: InvalidFields) -> ErrorCode {
+            let fields = Set(error.problems.map(\.field))
+            if fields.contains("type") { return .invalidModerationType }
+            if fields.contains("player") || fields.contains("user") { return .playerNotFound }
+            return fields == ["instance"] ? .instanceNotFound : .instanceInvalidInput
+        }
+    }
+    /// `instance-invite`
+    public struct Invitation: Codable, Sendable, InstanceNaming {
+        /// The instance.
+        public let instance: InstanceSelector?
+        /// Whom.
+        public let user: UserReference
+
+        /// 17 for who is none.
+        public static func refusal(of error: InvalidFields) -> ErrorCode {
+            let fields = Set(error.problems.map(\.field))
+            if fields.contains("user") { return .userNotFound }
+            return fields == ["instance"] ? .instanceNotFound : .instanceInvalidInput
+        }
     }
     /// The answer to `instance-leave`, and what the others hear.
     public struct Left: Codable, Sendable {

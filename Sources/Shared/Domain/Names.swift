@@ -56,6 +56,21 @@ public struct Description: TextScalar {
     public static let empty = known(Description(""), "")
 }
 
+/// Why something was done to somebody.
+public struct Reason: TextScalar {
+    /// As it was written.
+    public let text: String
+
+    /// 1 to 512 characters.
+    public init?(_ text: String) {
+        guard Self.shape.accepts(text) else { return nil }
+        self.text = text
+    }
+
+    /// 1 to 512 characters on any number of lines.
+    public static let shape = TextShape(1...512, .lines, sample: "Too loud")
+}
+
 /// What is said of a world.
 public struct WorldDescription: TextScalar {
     /// As it was written.

@@ -28,6 +28,9 @@ extension ColumnValue where Self: NumberScalar {
 extension Capacity: ColumnValue {}
 extension FileSize: ColumnValue {}
 extension UserStatus: ColumnValue {}
+extension CandidateState: ColumnValue {}
+extension SanctionType: ColumnValue {}
+extension Reason: ColumnValue {}
 extension PlayerRole: ColumnValue {}
 extension ChallengeState: ColumnValue {}
 extension Tag: ColumnValue {}

@@ -18,6 +18,17 @@ CREATE TABLE asset (
 
 CREATE INDEX asset_by_file ON asset (file_hash);
 
+CREATE TABLE candidate (
+    instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    user TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('asked', 'invited', 'admitted')),
+    decided_by TEXT,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (instance_id, user)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX candidate_by_user ON candidate (user);
+
 CREATE TABLE challenge (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     server TEXT NOT NULL,
@@ -197,6 +208,21 @@ CREATE TABLE replaced_generation (
 
 CREATE INDEX replaced_generation_by_expiry ON replaced_generation (expires_at);
 
+CREATE TABLE sanction (
+    instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    user TEXT NOT NULL,
+    type TEXT NOT NULL CHECK (type IN ('ban', 'mute', 'kick')),
+    reason TEXT,
+    decided_by TEXT NOT NULL,
+    until INTEGER,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (instance_id, user, type)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sanction_by_end ON sanction (until) WHERE until IS NOT NULL;
+
+CREATE INDEX sanction_by_user ON sanction (user);
+
 CREATE TABLE session (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
@@ -253,6 +279,23 @@ CREATE TABLE user_tag (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX user_tag_by_tag ON user_tag (tag, user_id);
+
+CREATE TABLE waiting (
+    instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    user TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL,
+    held_until INTEGER,
+    PRIMARY KEY (instance_id, user)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX waiting_by_hold ON waiting (held_until) WHERE held_until IS NOT NULL;
+
+CREATE UNIQUE INDEX waiting_by_number ON waiting (instance_id, number);
+
+CREATE INDEX waiting_by_silence ON waiting (asked_at);
+
+CREATE INDEX waiting_by_user ON waiting (user);
 
 CREATE TABLE world (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),

@@ -19,7 +19,19 @@ struct AskedSeatsTests {
         seats.end(elsewhere)
         let first = seats.take(player, in: instance)
         let second = seats.take(player, in: instance)
-        #expect([unasked, first, second] == [.lost, .held, .lost])
+        #expect([unasked, first, second] == [.lost, .held(isMuted: nil), .lost])
+    }
+
+    @Test func `who was muted before the answer was here is muted`() {
+        for isMuted in [true, false] {
+            var seats = AskedSeats()
+            seats.ask(player)
+            seats.setMuted(player, !isMuted)
+            seats.setMuted(player, isMuted)
+            seats.setMuted(other, !isMuted)
+            let taken = seats.take(player, in: instance)
+            #expect(taken == .held(isMuted: isMuted))
+        }
     }
 
     @Test func `what is lost, ended or from before the link is not taken`() {
@@ -34,7 +46,7 @@ struct AskedSeatsTests {
             seats.ask(other)
             let lost = seats.take(player, in: instance)
             let kept = seats.take(other, in: instance)
-            #expect(lost == outcome && kept == .held)
+            #expect(lost == outcome && kept == .held(isMuted: nil))
         }
     }
 }
