@@ -8,6 +8,7 @@ public enum EtaMigration: Int, Migration {
     case addFollows
     case addSightings
     case addWaiting
+    case addDeliveries
 
     /// What it does.
     public var sql: StaticString {
@@ -18,8 +19,50 @@ public enum EtaMigration: Int, Migration {
         case .addFollows: Self.follows
         case .addSightings: Self.sightings
         case .addWaiting: Self.waiting
+        case .addDeliveries: Self.deliveries
         }
     }
+
+    private static let deliveries: StaticString = """
+        -- What other nodes are to be told: a queue for each, whose stream is named at random.
+        CREATE TABLE outbox (
+            peer TEXT PRIMARY KEY,
+            stream TEXT NOT NULL,
+            last INTEGER NOT NULL,
+            failures INTEGER NOT NULL,
+            due_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX outbox_by_time ON outbox (due_at);
+        CREATE TABLE outbox_item (
+            peer TEXT NOT NULL REFERENCES outbox (peer) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            type TEXT NOT NULL,
+            -- Whose older items of the type this one replaces.
+            subject TEXT,
+            body TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            PRIMARY KEY (peer, number)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX outbox_item_by_subject ON outbox_item (peer, type, subject)
+        WHERE subject IS NOT NULL;
+        CREATE INDEX outbox_item_by_time ON outbox_item (at);
+        -- How far the streams of other nodes have come.
+        CREATE TABLE inbox (
+            peer TEXT PRIMARY KEY,
+            stream TEXT NOT NULL,
+            last INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        -- Users of other nodes who follow somebody here, or are followed.
+        CREATE TABLE person_abroad (
+            person TEXT PRIMARY KEY,
+            server TEXT NOT NULL,
+            name_key TEXT NOT NULL,
+            label_key TEXT NOT NULL,
+            profile TEXT NOT NULL,
+            presence TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX person_abroad_by_name ON person_abroad (server, name_key);
+        """
 
     private static let waiting: StaticString = """
         -- The queue: number is the order in which they came.

@@ -90,6 +90,7 @@ public final class Registry: Sendable {
         bindInstances(&router)
         bindChallenges(&router)
         bindIntegrity(&router)
+        bindDeliveries(&router)
         bindNodes(&router)
         router.bindAliases()
         bindLink(&router)

@@ -93,6 +93,8 @@ final class GatewayRole: Component {
                 router.bind(FileEndpoint(relay: relay, worlds: worlds))
             case _ where WorldAbroadEndpoint.concerns(facts):
                 router.bind(WorldAbroadEndpoint(relay: relay, reads: peering.reads))
+            case _ where FollowAbroadEndpoint.concerns(facts):
+                router.bind(FollowAbroadEndpoint(relay: relay, reads: peering.reads))
             case _: router.bind(relay)
             }
         }

@@ -150,9 +150,35 @@ import Testing
         for nobody in [EndpointFacts.unknown("u"), "nobody_at_all", "!"] {
             #expect(try await follow(ada, nobody).code == 17, "\(nobody)")
         }
-        let far = try await follow(ada, "\(FakePeer.id("u"))@b.example")
-        #expect(far.status == 501 && far.code == 28, "\(far)")
+        let far = try await follow(ada, "\(FakePeer.id("u"))@nowhere.invalid")
+        #expect(far.code == 5 || far.code == 6, "\(far)")
         #expect(try await node.client.send(.put, "/api/users/@me/following/\(ada.id)").code == 3)
+    }
+
+    @Test func `friends hear what the other changes, and when they come and go`() async throws {
+        let node = try await Shared.plain.get()
+        let (ada, ben, cleo) = (
+            try await node.user(), try await node.user(), try await node.user()
+        )
+        try await befriend(ada, ben)
+        #expect(try await follow(cleo, ben.id).status == 200)
+        let (listening, stranger) = (
+            try await ada.socket("update-user"), try await cleo.socket("update-user")
+        )
+        let deaf = try await ada.socket()
+        let socket = try await ben.socket()
+        let came = try await listening.event("update-user") {
+            $0["data"]?["id"] == .string(ben.id) && $0["data"]?["status"] == "online"
+        }
+        #expect(came["data"]?["isFriend"] == true && came["subgroup"] == "avr", "\(came)")
+        try await ben.change("/api/users/@me", ["displayname": "Ben the second"])
+        try await listening.event("update-user") {
+            $0["data"]?["displayname"] == "Ben the second" && $0["data"]?["email"] == nil
+        }
+        socket.close()
+        try await listening.event("update-user") { $0["data"]?["status"] == "offline" }
+        #expect(!stranger.told("update-user").contains(ben.id), "\(stranger.waiting)")
+        #expect(!deaf.names.contains("update-user"), "\(deaf.names)")
     }
 
     @Test func `an instance for friends is seen and entered by them, and by nobody else`()

@@ -14,7 +14,7 @@ struct UserImageController: Sendable {
     let database: Database
     let presence: Presence
     let desk: ImageDesk
-    let pushes: Pushes
+    let news: UserNews
     let keeper: FileKeeper
 
     init(_ registry: Registry, _ slot: any WritableKeyPath<UserRow, SHA256Digest?> & Sendable) {
@@ -24,7 +24,7 @@ struct UserImageController: Sendable {
         database = registry.database
         presence = registry.presence
         desk = ImageDesk(files: registry.files)
-        pushes = registry.pushes
+        news = UserNews(registry)
         keeper = FileKeeper(registry)
     }
 
@@ -77,7 +77,7 @@ struct UserImageController: Sendable {
             user[keyPath: slot] = digest
             user.updatedAt = context.now
             try UserStore.update(user, transaction)
-            try UserStore.announce(user, node, pushes, transaction)
+            try news.changed(user, transaction)
             let view = try UserSight.view(
                 user, to: context.caller, node, presence, transaction.reader)
             return (view, former == digest ? nil : former)

@@ -9,6 +9,7 @@ struct WaitingController: Sendable {
     let database: Database
     let pushes: Pushes
     let line: WaitingLine
+    let outbox: Outbox
     /// How many may have asked, or been invited, at one instance.
     let limit: Int
 
@@ -22,6 +23,7 @@ struct WaitingController: Sendable {
         database = registry.database
         pushes = registry.pushes
         line = WaitingLine(registry)
+        outbox = Outbox(registry)
         limit = registry.settings.waiting.candidateLimit
     }
 
@@ -148,7 +150,7 @@ struct WaitingController: Sendable {
         }
         let candidate = Candidate(user: person, state: .asked, since: context.now)
         try set(candidate, in: row, transaction)
-        tell(person, .asked, by: person, row, transaction)
+        try tell(person, .asked, by: person, row, transaction)
         return candidate
     }
 
@@ -170,7 +172,7 @@ struct WaitingController: Sendable {
         let candidate = Candidate(
             user: other, state: hasAsked ? .admitted : .invited, by: person, since: context.now)
         try set(candidate, in: row, transaction)
-        tell(other, hasAsked ? .admitted : .invited, by: person, row, transaction)
+        try tell(other, hasAsked ? .admitted : .invited, by: person, row, transaction)
         return candidate
     }
 
@@ -220,17 +222,22 @@ struct WaitingController: Sendable {
             let wasCandidate = try CandidateStore.delete(other, from: row.id, transaction)
             if other != person, !hasWaited, !wasCandidate { throw APIError(.userNotFound) }
             if wasCandidate || other != person {
-                tell(other, other == person ? .left : .refused, by: person, row, transaction)
+                try tell(other, other == person ? .left : .refused, by: person, row, transaction)
             }
             return Nothing()
         }
     }
 
-    /// The candidate, and who may let them in.
+    /// The candidate, here and at their home, and who may let them in.
     private func tell(
         _ user: UserReference, _ action: CandidateAction, by person: UserReference,
         _ row: InstanceRow, _ transaction: borrowing Transaction<APIError>
-    ) {
+    ) throws(APIError) {
+        if let home = user.server, home != node.address, user != person {
+            let word = DeliveryWord.candidate(
+                instance: row.id, user: user, by: person, action: action)
+            try outbox.append(word, for: home, transaction)
+        }
         let people = Set([user, row.owner] + row.moderators)
         let instance = row.id
         let notice = Notice(instance: instance, user: user, by: person, action: action)

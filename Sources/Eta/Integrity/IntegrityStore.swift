@@ -61,7 +61,7 @@ struct OutgoingRow: RowDecodable {
 }
 
 /// A user of another node as JSON text.
-private struct StoredProfile: ColumnValue {
+struct StoredProfile: ColumnValue {
     let user: User
 
     init(_ user: User) { self.user = user }
@@ -119,6 +119,8 @@ enum IntegrityStore {
             id, user, server, profile, token_hash, created_at, expires_at
         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         """)
+    private static let describe = Command<UserReference, StoredProfile>(
+        "UPDATE incoming_integrity SET profile = ?2 WHERE user = ?1")
     private static let touchIncoming = Command<IntegrityID, Timestamp>(
         "UPDATE incoming_integrity SET used_at = ?2 WHERE id = ?1")
     private static let deleteIncoming = Command<IntegrityID>(
@@ -216,6 +218,14 @@ enum IntegrityStore {
             insertIncoming, id, user, home, StoredProfile(profile), token, now, expiresAt)
     }
 
+    /// A person's home describes them so now.
+    static func describe(
+        _ profile: User, as user: UserReference, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(describe, user, StoredProfile(profile))
+    }
+
+    /// A grant was used.
     static func touch(
         _ id: IntegrityID, now: Timestamp, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {

@@ -70,10 +70,15 @@ public final class Pushes: Sendable {
         send(.tell(Telling(event, of: instance, to: people, JSONCoder.value(data))))
     }
 
+    /// Some people are told of something that is of no instance here.
+    func tell(_ event: SocketEvent, to people: [UserReference], _ data: some Encodable) {
+        send(.tell(Telling(event, to: people, JSONCoder.value(data))))
+    }
+
     /// Who waits for an instance is told that it is over.
     func tellEnd(of instance: InstanceID, to people: [UserReference]) {
         let data: JSONValue = .object(["id": .string(instance.text), "deleted": .boolean(true)])
-        send(.tell(Telling(.updateInstance, to: people, data)))
+        send(.tell(Telling(.updateInstance, to: people, unasked: true, data)))
     }
 
     /// Who waits for an instance is told how the queue stands; the next one first.
@@ -86,8 +91,17 @@ public final class Pushes: Sendable {
 
     /// A token of one of our users abroad is to be revoked there.
     public func endAbroad(_ integrity: IntegrityID, at server: ServerAddress) {
-        // One Reil does it; the first that there is.
-        let frame = JSONCoder.encode(RegistryPush.endAbroad(server: server, integrity: integrity))
+        sendToOne(.endAbroad(server: server, integrity: integrity))
+    }
+
+    /// A node is to be told what waits for it, or that this one is there.
+    func deliver(to server: ServerAddress, knock: Bool) {
+        sendToOne(.deliver(server: server, knock: knock))
+    }
+
+    /// For what one Reil does for all: the first that there is.
+    private func sendToOne(_ push: RegistryPush) {
+        let frame = JSONCoder.encode(push)
         let link = state.withLock { state -> ReilLink? in
             guard let first = state.links.keys.min() else { return nil }
             state.links[first]?.outbox.append(frame)

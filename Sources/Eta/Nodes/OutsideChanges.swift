@@ -9,12 +9,14 @@ struct OutsideChanges: Sendable {
     let node: Node
     let database: Database
     let pushes: Pushes
+    let news: UserNews
     let ending: SessionEnding
 
     init(_ registry: Registry) {
         node = registry.node
         database = registry.database
         pushes = registry.pushes
+        news = UserNews(registry)
         ending = registry.ending
     }
 
@@ -54,7 +56,7 @@ struct OutsideChanges: Sendable {
             for note in try transaction.all(Self.take) {
                 let id = note.user
                 guard let row = try UserStore.find(id, transaction.reader) else { continue }
-                try UserStore.announce(row, node, pushes, transaction)
+                try news.changed(row, transaction)
                 if try UserStore.tags(id, transaction.reader).contains(.disabled) {
                     try ending.endAll(of: id, as: .user(id), transaction)
                 } else {

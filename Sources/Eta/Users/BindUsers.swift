@@ -13,6 +13,7 @@ extension Registry {
         router.on(FollowAPI.followers, follows.followers)
         router.on(FollowAPI.follow, follows.follow)
         router.on(FollowAPI.unfollow, follows.unfollow)
+        router.on(RegistryAPI.followAbroad, follows.follow)
         router.on(ExportAPI.export, ExportController(self).export)
         let homes = HomeController(self)
         router.on(UserAPI.home, homes.fetch)

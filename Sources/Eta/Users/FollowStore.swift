@@ -4,8 +4,13 @@ import Storage
 
 /// Somebody on a list of those who follow or are followed.
 struct FollowEntry: RowDecodable, Sendable {
-    let user: UserRow
-    let tags: TagSet
+    /// Who they are.
+    enum Account {
+        case here(UserRow, TagSet)
+        case abroad(PersonAbroad)
+    }
+
+    let account: Account
     /// With their home.
     let person: UserReference
     /// Since when the one whose list it is follows them; nil where they do not.
@@ -14,8 +19,14 @@ struct FollowEntry: RowDecodable, Sendable {
     let isMutual: Bool
 
     init(row: borrowing Row) throws(DatabaseError) {
-        user = try UserRow(row: row)
-        tags = try row.value(12, "tags")
+        let isHere: Bool = try row.value(16, "is_here")
+        account =
+            isHere
+            ? .here(try UserRow(row: row), try row.value(12, "tags"))
+            : .abroad(
+                PersonAbroad(
+                    try row.value(17, "profile", as: StoredProfile.self).user,
+                    status: try row.value(18, "presence")))
         person = try row.value(13, "person")
         followingAt = try row.value(14, "following_at")
         isMutual = try row.value(15, "is_mutual")
@@ -48,7 +59,16 @@ enum FollowStore {
         "SELECT count(*) FROM follow WHERE followed = ?1")
 
     private static let search: SQL = """
-        (?2 IS NULL OR instr(username_key, ?2) > 0 OR instr(displayname_key, ?2) > 0)
+        (user.id IS NOT NULL OR person_abroad.person IS NOT NULL)
+        AND (?2 IS NULL OR instr(user.username_key, ?2) > 0
+            OR instr(user.displayname_key, ?2) > 0
+            OR instr(person_abroad.name_key, ?2) > 0
+            OR instr(person_abroad.label_key, ?2) > 0)
+        """
+    /// What is told of somebody on a list, from here or elsewhere.
+    private static let account: SQL = """
+        user.id IS NOT NULL AS is_here, person_abroad.profile AS profile,
+        person_abroad.presence AS presence
         """
     private static let tags: SQL = """
         (SELECT coalesce(group_concat(tag, ' '), '') FROM user_tag WHERE user_id = user.id)
@@ -59,8 +79,10 @@ enum FollowStore {
             followed_at AS following_at,
             EXISTS (
                 SELECT 1 FROM follow AS back
-                WHERE back.follower = follow.followed AND back.followed = ?1) AS is_mutual
-        FROM follow JOIN user ON user.id = followed_id
+                WHERE back.follower = follow.followed AND back.followed = ?1) AS is_mutual,
+            \(account)
+        FROM follow LEFT JOIN user ON user.id = followed_id
+            LEFT JOIN person_abroad ON person_abroad.person = followed
         WHERE follower = ?1 AND \(search) AND followed > ?3
         ORDER BY followed
         LIMIT ?4
@@ -72,8 +94,10 @@ enum FollowStore {
                 WHERE back.follower = ?1 AND back.followed = follow.follower) AS following_at,
             EXISTS (
                 SELECT 1 FROM follow AS back
-                WHERE back.follower = ?1 AND back.followed = follow.follower) AS is_mutual
-        FROM follow JOIN user ON user.id = follower_id
+                WHERE back.follower = ?1 AND back.followed = follow.follower) AS is_mutual,
+            \(account)
+        FROM follow LEFT JOIN user ON user.id = follower_id
+            LEFT JOIN person_abroad ON person_abroad.person = follower
         WHERE followed = ?1 AND \(search) AND follower > ?3
         ORDER BY follower
         LIMIT ?4
@@ -85,6 +109,47 @@ enum FollowStore {
             ON back.follower = there.followed AND back.followed = there.follower
         JOIN user ON user.id = there.followed_id
         WHERE there.follower = ?1 AND user.status <> 'offline'
+        """)
+    private static let friendships = Query<UserReference, Friendship>(
+        """
+        SELECT there.followed AS person, back.followed_at AS since FROM follow AS there
+        JOIN follow AS back
+            ON back.follower = there.followed AND back.followed = there.follower
+        WHERE there.follower = ?1
+        LIMIT 5000
+        """)
+    private static let isKnown = Query<UserReference, Bool>(
+        "SELECT EXISTS (SELECT 1 FROM follow WHERE follower = ?1 OR followed = ?1)")
+    private static let followersAtHome = Query<UserReference, String, Int>(
+        """
+        SELECT count(*) FROM follow
+        WHERE followed = ?1 AND follower_id IS NULL AND substr(follower, 39) = ?2
+        """)
+    private static let deleteAll = Command<UserReference>(
+        "DELETE FROM follow WHERE follower = ?1 OR followed = ?1")
+    // A person of another node is `u_` and a UUID, 38 characters, then `@` and the address.
+    private static let homesOfFollowers = Query<UserReference, ServerAddress>(
+        """
+        SELECT DISTINCT substr(follower, 40) FROM follow
+        WHERE followed = ?1 AND follower_id IS NULL
+        LIMIT 1000
+        """)
+    private static let homesOfFriends = Query<UserReference, ServerAddress>(
+        """
+        SELECT DISTINCT substr(there.followed, 40) FROM follow AS there
+        JOIN follow AS back
+            ON back.follower = there.followed AND back.followed = there.follower
+        WHERE there.follower = ?1 AND there.followed_id IS NULL
+        LIMIT 1000
+        """)
+    private static let homesOfAllAround = Query<UserReference, ServerAddress>(
+        """
+        SELECT DISTINCT substr(follower, 40) FROM follow
+        WHERE followed = ?1 AND follower_id IS NULL
+        UNION
+        SELECT DISTINCT substr(followed, 40) FROM follow
+        WHERE follower = ?1 AND followed_id IS NULL
+        LIMIT 1000
         """)
     private static let isFriendOfMember = Query<UserReference, InstanceID, Bool>(
         """
@@ -149,6 +214,68 @@ enum FollowStore {
         of person: UserReference, _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> [UserID] {
         try reader.all(friends, person)
+    }
+
+    /// A friend, and since when they follow.
+    struct Friendship: RowDecodable {
+        let person: UserReference
+        let since: Timestamp
+
+        init(row: borrowing Row) throws(DatabaseError) {
+            person = try row.value(0, "person")
+            since = try row.value(1, "since")
+        }
+    }
+
+    /// All friends of a person.
+    static func friendships(
+        of person: UserReference, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [Friendship] {
+        try reader.all(friendships, person)
+    }
+
+    /// Whether a person follows somebody here, or is followed.
+    static func isKnown(
+        _ person: UserReference, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> Bool {
+        try reader.first(isKnown, person) ?? false
+    }
+
+    /// How many from the home of `other`, which is another node, follow a person.
+    static func countFollowers(
+        of person: UserReference, from other: UserReference,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> Int {
+        let home = other.server.map { "@\($0)" } ?? ""
+        return try reader.first(followersAtHome, person, home) ?? 0
+    }
+
+    /// A person follows nobody any more, and is followed by nobody.
+    static func deleteAll(
+        of person: UserReference, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(deleteAll, person)
+    }
+
+    /// The other nodes from which somebody follows a user of this one.
+    static func homes(
+        ofFollowersOf person: UserReference, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [ServerAddress] {
+        try reader.all(homesOfFollowers, person)
+    }
+
+    /// The other nodes on which a user of this one has friends.
+    static func homes(
+        ofFriendsOf person: UserReference, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [ServerAddress] {
+        try reader.all(homesOfFriends, person)
+    }
+
+    /// The other nodes from which somebody follows a user of this one, or is followed.
+    static func homes(
+        ofAllAround person: UserReference, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [ServerAddress] {
+        try reader.all(homesOfAllAround, person)
     }
 
     /// Whether somebody in that instance and that person follow each other.

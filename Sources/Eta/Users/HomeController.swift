@@ -8,7 +8,7 @@ struct HomeController: Sendable {
     let finder: UserFinder
     let node: Node
     let database: Database
-    let pushes: Pushes
+    let news: UserNews
     /// The home of who has chosen none.
     let fallback: WorldReference?
 
@@ -16,7 +16,7 @@ struct HomeController: Sendable {
         finder = UserFinder(registry)
         node = registry.node
         database = registry.database
-        pushes = registry.pushes
+        news = UserNews(registry)
         fallback = registry.settings.fallbackHome
     }
 
@@ -50,7 +50,7 @@ struct HomeController: Sendable {
             user.home = home
             user.updatedAt = context.now
             try UserStore.update(user, transaction)
-            try UserStore.announce(user, node, pushes, transaction)
+            try news.changed(user, transaction)
         }
         return try database.read { (reader) throws(APIError) in
             guard let view = try view(home, false, context, reader) else {
@@ -68,7 +68,7 @@ struct HomeController: Sendable {
             user.home = nil
             user.updatedAt = context.now
             try UserStore.update(user, transaction)
-            try UserStore.announce(user, node, pushes, transaction)
+            try news.changed(user, transaction)
         }
         return Nothing()
     }

@@ -12,6 +12,7 @@ struct UserController: Sendable {
     let database: Database
     let presence: Presence
     let pushes: Pushes
+    let news: UserNews
     let passwords: Passwords
     let check: PasswordCheck
     let ending: SessionEnding
@@ -24,6 +25,7 @@ struct UserController: Sendable {
         database = registry.database
         presence = registry.presence
         pushes = registry.pushes
+        news = UserNews(registry)
         passwords = registry.passwords
         check = registry.passwordCheck
         ending = registry.ending
@@ -115,7 +117,7 @@ struct UserController: Sendable {
                 try setTags(wanted, of: &change, by: caller, transaction)
             }
             // A socket learns what its user may do now before the user's tokens are looked at anew.
-            try UserStore.announce(user, node, pushes, transaction)
+            try news.changed(user, transaction)
             if change.isDisabled {
                 try ending.endAll(of: user.id, as: .user(user.id), transaction)
             } else if hash != nil {
@@ -217,6 +219,7 @@ struct UserController: Sendable {
                 .map { $0.world([], node) }
             let files = try FileTable.files(of: user.id, transaction.reader)
             try ending.endAll(of: user.id, transaction)
+            try news.deleted(user.id, transaction)
             try instances.removeAll(of: person, at: context.now, transaction)
             guard try !UserStore.isOnlyAdministrator(user.id, transaction.reader) else {
                 throw APIError(.userDontHavePermission, context: "the last administrator")

@@ -185,17 +185,6 @@ enum UserStore {
         try reader.first(byEmail, email.folded)
     }
 
-    /// Tells every Reil, on the commit, of an account as it is now.
-    static func announce(
-        _ row: UserRow, _ node: Node, _ pushes: Pushes,
-        _ transaction: borrowing Transaction<APIError>
-    ) throws(APIError) {
-        let tags = try tags(row.id, transaction.reader)
-        let user = row.user(tags, node)
-        let themself = try UserSight.themself(row, tags, node, transaction.reader)
-        transaction.onCommit { pushes.announce(.user(user, themself: themself)) }
-    }
-
     /// The tags of an account.
     static func tags(
         _ id: UserID, _ reader: borrowing Reader<APIError>

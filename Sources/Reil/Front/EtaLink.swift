@@ -320,7 +320,7 @@ final class EtaLink: Component {
                 state.welcome?.gateways = gateways
                 state.welcome?.links = links
             case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .muted, .tell,
-                .queue, .endAbroad,
+                .queue, .deliver, .endAbroad,
                 .forget, .mark,
                 .clock:
                 break

@@ -123,6 +123,7 @@ final class HotWorlds: RegistryObserver {
         // The worlds of a user go with the user.
         case .changed(.userDeleted): change { $0.forgetAll() }
         case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .muted, .tell, .queue,
+            .deliver,
             .endAbroad, .forget,
             .reils,
             .mark, .clock:

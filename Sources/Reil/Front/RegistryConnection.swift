@@ -110,7 +110,8 @@ final class RegistryConnection: MessageReceiver {
             if let end { owner.afterAllLoops { self.owner.leased(until: end) } }
         case .mark(let sequence):
             owner.afterAllLoops { self.send(.acknowledge(sequence: sequence)) }
-        case .revoke, .host, .close, .changed, .dismissed, .muted, .tell, .queue, .endAbroad,
+        case .revoke, .host, .close, .changed, .dismissed, .muted, .tell, .queue, .deliver,
+            .endAbroad,
             .forget, .reils, .clock:
             owner.received(push)
         }

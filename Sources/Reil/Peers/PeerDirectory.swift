@@ -68,6 +68,7 @@ final class PeerDirectory: PeerMemory, RegistryObserver {
         switch push {
         case .reils, .changed(.server): known.withLock { $0 = nil }
         case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .muted, .tell, .queue,
+            .deliver,
             .endAbroad,
             .forget, .mark, .clock:
             break

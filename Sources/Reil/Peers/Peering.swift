@@ -13,10 +13,13 @@ struct Peering {
     let check: SignatureCheck
     /// Ends grants abroad in the background.
     let ender: GrantEnder
+    /// Tells other nodes what waits for them.
+    let runner: DeliveryRunner
     private let directory: PeerDirectory
     private let discovery: DiscoveryController
     private let challenges: ChallengeController
     private let integrity: IntegrityController
+    private let deliveries: DeliveryController
     /// Reads from other nodes.
     let reads: ExternalReads
     private let eta: EtaLink
@@ -48,12 +51,15 @@ struct Peering {
         check = SignatureCheck(
             eta: eta, directory: directory, peers: peers, limiter: limiter, ambient: ambient)
         ender = GrantEnder(peers: peers, loop: group.loops[0], ambient: ambient)
+        runner = DeliveryRunner(eta: eta, peers: peers, loop: group.loops[0], ambient: ambient)
         discovery = DiscoveryController(directory: directory, age: settings.discoveryAge)
         challenges = ChallengeController(eta: eta, peers: peers)
         integrity = IntegrityController(eta: eta, peers: peers)
+        deliveries = DeliveryController(eta: eta, peers: peers)
         reads = ExternalReads(peers: peers, ambient: ambient)
         eta.observe(directory)
         eta.observe(ender)
+        eta.observe(runner)
         eta.observe(PeerForgetting(peers: peers))
     }
 
@@ -69,5 +75,6 @@ struct Peering {
         router.on(ChallengeAPI.prove, challenges.prove)
         router.on(IntegrityAPI.request, integrity.request)
         router.on(IntegrityAPI.vouch, integrity.vouch)
+        router.on(DeliveryAPI.deliver, deliveries.take)
     }
 }

@@ -8,12 +8,14 @@ struct Word: Sendable {
     let people: [Person]
     let event: SocketEvent
     let instance: InstanceID?
+    let isUnasked: Bool
     let data: EncodedJSON
 
     init(_ telling: Telling, home: ServerAddress) {
         people = telling.people.map { Person($0, home: home) }
         event = telling.event
         instance = telling.instance
+        isUnasked = telling.isUnasked
         data = EncodedJSON(telling.data)
     }
 }
@@ -22,30 +24,34 @@ struct Word: Sendable {
 extension SocketLoop {
     /// Tells those of a word's people who have sockets here.
     func tell(_ word: Word) {
-        for person in word.people { tell(word.event, of: word.instance, word.data, to: person) }
+        for person in word.people {
+            for session in people[person] ?? []
+            where word.isUnasked || session.machine.subscriptions.covers(word.event) {
+                tell(word.event, of: word.instance, word.data, to: session)
+            }
+        }
     }
 
     /// Tells each who waits for an instance where they stand; the next one first.
     func tellQueue(of instance: InstanceID, _ waiting: [Person]) {
         for (index, person) in waiting.enumerated() where people[person] != nil {
             let place = QueueWord(instance: instance, position: index + 1, length: waiting.count)
-            tell(.instanceQueue, of: instance, EncodedJSON(place), to: person)
+            let data = EncodedJSON(place)
+            for session in people[person] ?? [] {
+                tell(.instanceQueue, of: instance, data, to: session)
+            }
         }
     }
 
     private func tell(
-        _ event: SocketEvent, of instance: InstanceID?, _ data: EncodedJSON, to person: Person
+        _ event: SocketEvent, of instance: InstanceID?, _ data: EncodedJSON,
+        to session: SocketSession
     ) {
-        for session in people[person] ?? [] {
-            guard let instance else {
-                self.event(event, data, to: session)
-                continue
-            }
-            // The instance's own numbers are its Ins's to give.
-            let frame = EventFrame.make(
-                event, subgroup: instance.text, sequence: nil, data: data)
-            send(frame, to: session)
-        }
+        guard let instance else { return self.event(event, data, to: session) }
+        // The instance's own numbers are its Ins's to give.
+        send(
+            EventFrame.make(event, subgroup: instance.text, sequence: nil, data: data),
+            to: session)
     }
 }
 

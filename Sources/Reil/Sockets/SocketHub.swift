@@ -137,7 +137,7 @@ final class SocketHub: RegistryObserver {
             guard let home = services.eta.welcome?.server.address else { return }
             let waiting = report.waiting.map { Person($0, home: home) }
             for loop in loops { loop.onLoop { $0.tellQueue(of: report.instance, waiting) } }
-        case .welcome, .leased, .endAbroad, .forget, .mark, .clock: break
+        case .welcome, .leased, .deliver, .endAbroad, .forget, .mark, .clock: break
         }
     }
 }

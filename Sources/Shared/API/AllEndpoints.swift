@@ -6,7 +6,7 @@ public enum AllEndpoints {
     public static let all: [EndpointFacts] =
         ServerAPI.all + AuthAPI.all + UserAPI.all + FollowAPI.all + ExportAPI.all
         + WorldAPI.all + ImageAPI.all + ChallengeAPI.all + IntegrityAPI.all + InstanceAPI.all
-        + WaitingAPI.all + SanctionAPI.all
+        + WaitingAPI.all + SanctionAPI.all + DeliveryAPI.all
         + AdministrationAPI.all + NodesAPI.all
 
     /// Templates of older clients, and of which one each is another spelling. They are in no
@@ -19,7 +19,6 @@ public enum AllEndpoints {
     public static let later: [(Method, String)] = [
         (.get, "/api/services"), (.put, "/api/services"), (.get, "/api/services/:id"),
         (.post, "/api/services/:id"), (.delete, "/api/services/:id"),
-        (.put, "/api/deliveries"),
         (.get, "/api/moderation/servers"), (.put, "/api/moderation/servers"),
         (.delete, "/api/moderation/servers"), (.get, "/api/moderation/users"),
         (.put, "/api/moderation/users"), (.delete, "/api/moderation/users"),

@@ -69,12 +69,13 @@ public enum FollowAPI {
     /// Follows a user.
     public static let follow = Endpoint<FollowPath, NoBody, UserView>(
         .put, access: .user, servedBy: .eta, invalid: .userInvalidInput,
-        errors: [.userNotFound, .alreadyFollowing, .notImplemented], rate: .meeting,
+        errors: [.userNotFound, .alreadyFollowing, .userCannotFetch] + ErrorCode.ofReadingAbroad,
+        rate: .meeting,
         "follows a user")
     /// Follows a user no more.
     public static let unfollow = Endpoint<FollowPath, NoBody, UserView>(
         .delete, access: .user, servedBy: .eta, invalid: .userInvalidInput,
-        errors: [.userNotFound, .notImplemented], "follows a user no more")
+        errors: [.userNotFound], "follows a user no more")
 
     /// All of them.
     public static let all: [EndpointFacts] = [

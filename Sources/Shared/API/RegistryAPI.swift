@@ -95,6 +95,26 @@ public enum RegistryAPI {
         /// The only value.
         public init() {}
     }
+    /// `/internal/deliveries/:address`
+    public struct DeliveriesPath: EndpointPath {
+        /// Where it stands.
+        public static let template = "/internal/deliveries/:address"
+        /// What path and query hold.
+        public static let parameters = NodePath.parameters
+        /// The other node.
+        public let address: ServerAddress
+        /// Reads path and query.
+        public init(_ arguments: inout PathArguments) throws(APIError) {
+            address = try arguments.capture(0, or: .serverNotFound) { ServerAddress($0) }
+        }
+    }
+    /// `/internal/following`
+    public struct FollowingPath: FixedPath {
+        /// Where it stands.
+        public static let template = "/internal/following"
+        /// The only value.
+        public init() {}
+    }
     /// `/internal/instances/:id/players`
     public struct SeatsPath: EndpointPath {
         /// Where it stands.
@@ -358,6 +378,44 @@ public enum RegistryAPI {
         public init(player: PlayerID) { self.player = player }
     }
 
+    /// What another node has told.
+    public struct Deliveries: Codable, Sendable {
+        /// Its stream.
+        public let stream: StreamName
+        /// What could be read.
+        public let items: [Delivery]
+        /// Up to which id the batch went.
+        public let through: Int64
+
+        /// Those items.
+        public init(stream: StreamName, items: [Delivery], through: Int64) {
+            self.stream = stream
+            self.items = items
+            self.through = through
+        }
+    }
+    /// What came of telling another node.
+    public struct DeliveryOutcome: Codable, Sendable {
+        /// The stream of what was told.
+        public let stream: StreamName
+        /// Up to which id it is done; nil where the node could not be told.
+        public let through: Int64?
+
+        /// That.
+        public init(stream: StreamName, through: Int64?) {
+            self.stream = stream
+            self.through = through
+        }
+    }
+    /// Whom the caller follows, as their node describes them.
+    public struct FollowAbroad: Codable, Sendable {
+        /// The user.
+        public let profile: User
+
+        /// That user.
+        public init(profile: User) { self.profile = profile }
+    }
+
     /// Something is to be done about a player, or about a user who need not be there.
     public struct ModerationOrder: Codable, Sendable {
         /// What, ``ModerationType``.
@@ -444,6 +502,24 @@ public enum RegistryAPI {
         .delete, access: .throughGateway, servedBy: .eta, invalid: .instanceInvalidInput,
         "gives a seat back")
 
+    /// What waits for another node.
+    public static let pendingDeliveries = Endpoint<DeliveriesPath, NoBody, DeliveryAPI.Batch>(
+        .get, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput, volatile: true,
+        "what waits for another node")
+    /// What came of telling it.
+    public static let settleDeliveries = Endpoint<DeliveriesPath, DeliveryOutcome, Nothing>(
+        .post, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput,
+        "what came of telling another node")
+    /// Takes what another node has told.
+    public static let takeDeliveries = Endpoint<
+        DeliveriesPath, Deliveries, DeliveryAPI.Receipt
+    >(
+        .put, access: .gateway, servedBy: .eta, invalid: .serverInvalidInput,
+        "takes what another node has told")
+    /// Has the caller follow a user of another node.
+    public static let followAbroad = Endpoint<FollowingPath, FollowAbroad, UserView>(
+        .put, access: .throughGateway, servedBy: .eta, invalid: .userInvalidInput,
+        "has the caller follow a user of another node")
     /// Keeps order in an instance for the caller: 4, 36, 40, 50.
     public static let moderate = Endpoint<ModerationPath, ModerationOrder, Nothing>(
         .post, access: .throughGateway, servedBy: .eta, invalid: .instanceInvalidInput,
@@ -451,7 +527,8 @@ public enum RegistryAPI {
 
     /// All of them.
     public static let all: [EndpointFacts] = [
-        link.facts, moderate.facts,
+        link.facts, moderate.facts, pendingDeliveries.facts, settleDeliveries.facts,
+        takeDeliveries.facts, followAbroad.facts,
         resolve.facts, standing.facts, openChallenge.facts, spendChallenge.facts,
         issueServerToken.facts, useNonce.facts, node.facts, saveNode.facts,
         noteSighting.facts, issueIntegrity.facts,

@@ -28,6 +28,8 @@ public enum RegistryPush: Codable, Sendable {
     case queue(QueueReport)
     /// An integrity token that a user of this node holds abroad is to be revoked there.
     case endAbroad(server: ServerAddress, integrity: IntegrityID)
+    /// That node is to be told what waits for it, or, with `knock`, that this one is there.
+    case deliver(server: ServerAddress, knock: Bool)
     /// Nothing is known of that node any more.
     case forget(ServerAddress)
     /// Acknowledged once all that was pushed before has taken effect on every loop of the Reil.
@@ -64,14 +66,18 @@ public struct Telling: Codable, Sendable {
     public let event: SocketEvent
     /// The instance that it is of, where it is of one.
     public let instance: InstanceID?
+    /// Whether it is sent also to sockets that have not subscribed to it.
+    public let isUnasked: Bool
     /// Its data.
     public let data: JSONValue
 
-    /// An event for `people`.
+    /// An event for `people`; who has to subscribe to it hears it when they have, unless it is sent
+    /// `unasked`.
     public init(
         _ event: SocketEvent, of instance: InstanceID? = nil, to people: [UserReference],
-        _ data: JSONValue
+        unasked: Bool = false, _ data: JSONValue
     ) {
+        isUnasked = unasked || event.isAlwaysSent
         self.people = people
         self.event = event
         self.instance = instance

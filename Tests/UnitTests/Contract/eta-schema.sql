@@ -66,6 +66,12 @@ CREATE INDEX follow_by_followed_id ON follow (followed_id);
 
 CREATE INDEX follow_by_follower_id ON follow (follower_id);
 
+CREATE TABLE inbox (
+    peer TEXT PRIMARY KEY,
+    stream TEXT NOT NULL,
+    last INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE incoming_integrity (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     user TEXT NOT NULL,
@@ -161,6 +167,32 @@ CREATE TABLE nonce (
 
 CREATE INDEX nonce_by_expiry ON nonce (expires_at);
 
+CREATE TABLE outbox (
+    peer TEXT PRIMARY KEY,
+    stream TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    due_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX outbox_by_time ON outbox (due_at);
+
+CREATE TABLE outbox_item (
+    peer TEXT NOT NULL REFERENCES outbox (peer) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    -- Whose older items of the type this one replaces.
+    subject TEXT,
+    body TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (peer, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX outbox_item_by_subject ON outbox_item (peer, type, subject)
+WHERE subject IS NOT NULL;
+
+CREATE INDEX outbox_item_by_time ON outbox_item (at);
+
 CREATE TABLE outgoing_integrity (
     id BLOB NOT NULL CHECK (length(id) = 16),
     server TEXT NOT NULL,
@@ -181,6 +213,17 @@ CREATE TABLE outside_change (
     user_id BLOB PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE
 , ends_logins INTEGER NOT NULL DEFAULT 0
     CHECK (ends_logins IN (0, 1))) STRICT, WITHOUT ROWID;
+
+CREATE TABLE person_abroad (
+    person TEXT PRIMARY KEY,
+    server TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    label_key TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    presence TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX person_abroad_by_name ON person_abroad (server, name_key);
 
 CREATE TABLE player (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
