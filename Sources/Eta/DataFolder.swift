@@ -29,6 +29,7 @@ enum DataFolder {
     /// Opens the database, and makes it when there is none.
     static func database(_ settings: EtaSettings, _ ambient: Ambient) throws -> Database {
         let path = databasePath(settings)
+        try requireRestored(settings)
         do {
             let database = try Database.open(
                 path: path, migrations: EtaMigration.self, ambient: ambient)
@@ -46,6 +47,27 @@ enum DataFolder {
         }
     }
 
+    /// Ends a restore that was broken off after it had begun to put things in place.
+    static func finishRestoring(_ settings: EtaSettings, _ ambient: Ambient) throws {
+        do {
+            if try RestoredFolder.finish(in: settings.data) {
+                ambient.log.notice("restore finished", .text("folder", settings.data))
+            }
+        } catch {
+            throw Fault(
+                "what is restored cannot be put in its place in \(settings.data) (\(error))",
+                remedy: "see that this user may write the folder, and start again")
+        }
+    }
+
+    /// Refuses a folder in which half of what there is belongs to another state of the node.
+    private static func requireRestored(_ settings: EtaSettings) throws {
+        guard try RestoredFolder.isUnfinished(in: settings.data) else { return }
+        throw Fault(
+            "a restore into \(settings.data) was broken off",
+            remedy: "start eta, which finishes it, or run eta restore again")
+    }
+
     /// Refuses a folder that no Eta has made: a subcommand would only leave a second node there.
     static func requireNode(_ settings: EtaSettings, _ launch: Launch) throws {
         guard try NodeKeys.exist(settings) else {
@@ -58,11 +80,14 @@ enum DataFolder {
     /// Opens the folder of files; `forLooking` beside an Eta that may run, whose uploads under way
     /// are left alone.
     static func files(
-        _ settings: EtaSettings, _ ambient: Ambient, forLooking: Bool = false
+        _ settings: EtaSettings, _ ambient: Ambient, forLooking: Bool = false,
+        disk: any DiskSpace = SystemDisk()
     ) throws -> FileStore {
         let folder = settings.data + "/files"
         do {
-            return try FileStore(folder: folder, isOwner: !forLooking, ambient: ambient)
+            return try FileStore(
+                folder: folder, floor: settings.files.freeFloor, isOwner: !forLooking, disk: disk,
+                ambient: ambient)
         } catch {
             throw Fault(
                 "the folder of files \(folder) cannot be used (\(error))",

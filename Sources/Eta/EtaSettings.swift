@@ -83,7 +83,7 @@ public struct EtaSettings: Sendable {
             nodeAddress, nodeSecure, nodeTitle, listen, data, admin, clusterKey, defaultTags,
             registration, logN, loginBurst, loginInterval, accountBurst, accountInterval,
             resumeWindow, emptyGrace, visitors, fallbackHome, engines, platforms, largestFile,
-        ] + WaitingSettings.all
+        ] + WaitingSettings.all + FileSettings.all
 
     /// The node's address.
     public var nodeAddress: ServerAddress
@@ -125,6 +125,8 @@ public struct EtaSettings: Sendable {
     public var platforms: Set<String>
     /// The largest file of an asset.
     public var largestFile: ByteCount
+    /// How much is kept.
+    public var files: FileSettings
     /// Whether this is a test.
     public var testing: Bool
 
@@ -150,6 +152,7 @@ public struct EtaSettings: Sendable {
         engines = Set(config[Self.engines].map { $0.text.lowercased() })
         platforms = Set(config[Self.platforms].map { $0.text.lowercased() })
         largestFile = config[Self.largestFile]
+        files = FileSettings(config)
         testing = config[ProcessSettings.testing]
         guard let tags = TagSet(config[Self.defaultTags]) else {
             throw .refused(Self.defaultTags, in: config, accepted: TagSet.expectation)

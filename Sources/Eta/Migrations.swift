@@ -9,6 +9,7 @@ public enum EtaMigration: Int, Migration {
     case addSightings
     case addWaiting
     case addDeliveries
+    case addFileTotal
 
     /// What it does.
     public var sql: StaticString {
@@ -20,6 +21,7 @@ public enum EtaMigration: Int, Migration {
         case .addSightings: Self.sightings
         case .addWaiting: Self.waiting
         case .addDeliveries: Self.deliveries
+        case .addFileTotal: Self.fileTotal
         }
     }
 
@@ -101,6 +103,15 @@ public enum EtaMigration: Int, Migration {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX sanction_by_user ON sanction (user);
         CREATE INDEX sanction_by_end ON sanction (until) WHERE until IS NOT NULL;
+        """
+
+    private static let fileTotal: StaticString = """
+        -- The bytes of all rows of file, kept with each change, so that nobody has to add them up.
+        CREATE TABLE file_total (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            bytes INTEGER NOT NULL CHECK (bytes >= 0)
+        ) STRICT;
+        INSERT INTO file_total (only, bytes) SELECT 1, coalesce(sum(size), 0) FROM file;
         """
 
     private static let sightings: StaticString = """

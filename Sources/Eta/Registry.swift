@@ -44,14 +44,17 @@ public final class Registry: Sendable {
     private let lock: DataFolderLock
 
     /// Opens the data folder, and makes in it what is missing.
-    public init(_ settings: EtaSettings, on group: EventLoopGroup) async throws {
+    public init(
+        _ settings: EtaSettings, on group: EventLoopGroup, disk: any DiskSpace = SystemDisk()
+    ) async throws {
         let ambient = group.ambient
         self.settings = settings
         self.ambient = ambient
         lock = try DataFolder.lock(settings)
+        try DataFolder.finishRestoring(settings, ambient)
         let keys = try NodeKeys.open(settings, ambient)
         database = try DataFolder.database(settings, ambient)
-        files = try DataFolder.files(settings, ambient)
+        files = try DataFolder.files(settings, ambient, disk: disk)
         let profile: NodeProfile
         (node, profile) = try await NodeStore.open(database, settings, keys, ambient)
         try await InsStore.makeLocal(database, settings, ambient)

@@ -181,6 +181,7 @@ import Testing
         let sound = try await check(node)
         #expect(sound.exit == .code(0) && sound.answer["problems"] == [], "\(sound)")
         #expect(sound.answer["files"] == 2, "\(sound)")
+        node.leavesDamage(because: "a check is to find it")
         let paths = images.map { image in
             let hex = SHA256.hash(image).hex
             return "\(node.data)/files/\(hex.prefix(2))/\(hex.dropFirst(2))"

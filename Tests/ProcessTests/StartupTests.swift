@@ -149,6 +149,7 @@ import Testing
         let line = try await lastLine(
             "eta", [("eta.listen", "127.0.0.1:0"), ("eta.data", node.data)], exit: 1)
         expect(line, says: "eta.sqlite", "9999", "newer")
+        node.leavesDamage(because: "nobody knows its schema")
     }
 
     @Test(arguments: ["eta", "reil", "ins"])

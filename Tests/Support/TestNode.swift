@@ -7,6 +7,7 @@ import Foundation
 import Glibc
 import HTTP
 import Net
+import Testing
 
 /// The executables under test.
 public enum Executables {
@@ -53,7 +54,8 @@ public struct NodeShape: Sendable {
 }
 
 /// One node in processes of its own: an Eta, a Reil and some Ins, on free ports, in a folder of
-/// its own that is gone with it.
+/// its own that is gone with it. Before that `eta check` looks at what it leaves, and fails the test
+/// where anything is damaged, missing or nobody's.
 public final class TestNode: Sendable {
     /// The folder of all that it keeps.
     public let folder: TestFolder
@@ -70,6 +72,7 @@ public final class TestNode: Sendable {
     private let shape: NodeShape
     private let processes = Lock<[String: TestProcess]>([:])
     private let environment = ["REILETA_TESTING": "true"]
+    private let excuse = Lock<String?>(nil)
     private let certificate: TestAuthority.Issued?
 
     private init(_ shape: NodeShape) throws {
@@ -84,7 +87,17 @@ public final class TestNode: Sendable {
         client = TypedClient(
             SocketAddress(.v4(0x7F00_0001), port: port), secure: tls != nil,
             http: TestLoops.client(tls: tls))
+        NodeEnds.began(data: data)
     }
+
+    deinit {
+        kill()
+        let problem = NodeEnds.ended(data: data, isExcused: excuse.withLock { $0 } != nil)
+        if let problem { Issue.record("\(problem)") }
+    }
+
+    /// Has nobody look at what this node leaves, for that reason.
+    public func leavesDamage(because reason: String) { excuse.withLock { $0 = reason } }
 
     /// Starts one and waits until it is healthy. A port that somebody took in between is no reason
     /// to fail: it is tried once more, with others.
@@ -131,16 +144,33 @@ public final class TestNode: Sendable {
     }
 
     /// Starts one of its processes, again if need be, and waits for its ready line.
-    public func start(_ name: String, waiting: Bool = true) async throws {
+    /// `more` are settings beside those that it has, or instead of them.
+    public func start(
+        _ name: String, with more: [(String, String)] = [], waiting: Bool = true
+    ) async throws {
         if name.hasPrefix("ins-"), name != "ins-1", !hasCredential(name) {
             try await eta("ins", "add", name, "--out", credential(name))
         }
         let role = name.hasPrefix("ins") ? "ins" : name
+        let usual = settings(name).filter { usual in !more.contains { $0.0 == usual.0 } }
         let process = try await TestProcess.start(
-            Executables.path(role), Self.flags(settings(name)), name: name, in: folder.path,
+            Executables.path(role), Self.flags(usual + more), name: name, in: folder.path,
             environment: environment)
         processes.withLock { $0[name] = process }
         if waiting { _ = try await process.ready() }
+    }
+
+    /// Kills Eta, or what is left of it, starts it again, with `more` settings, and waits until the
+    /// Reil that it had asks it again.
+    public func restartEta(with more: [(String, String)] = []) async throws {
+        process("eta").kill()
+        try await start("eta", with: more)
+        try await Eventually.holds("Eta to be asked again", within: .seconds(20)) { status in
+            let answer = try await client.send(.get, "/api/worlds?limit=1")
+            status.text = "\(answer)"
+            return answer.status == 200
+        }
+        try await healthy()
     }
 
     /// Waits until every role says that it is up and every Ins is linked.
@@ -157,16 +187,26 @@ public final class TestNode: Sendable {
     /// Runs a subcommand of `eta` on this node's data and returns its answer in JSON.
     @discardableResult
     public func eta(_ words: String...) async throws -> JSONValue {
-        let name = "command-\(SystemRandom().next())"
-        let process = try await TestProcess.start(
-            Executables.path("eta"),
-            words + ["--json"] + Self.flags([("eta.data", data), ("passwords.scrypt_log_n", "4")]),
-            name: name, in: folder.path, environment: environment)
-        let exit = try await process.exit()
-        guard exit == .code(0) else {
-            throw NeverCame("eta \(words.joined(separator: " ")): \(exit) \(process.log)")
+        let ended = try await command(words + ["--json"])
+        guard ended.exit == .code(0) else {
+            throw NeverCame("eta \(words.joined(separator: " ")): \(ended.exit) \(ended.log)")
         }
-        return try JSONParser.parse(Array(process.output.utf8))
+        return try JSONParser.parse(Array(ended.output.utf8))
+    }
+
+    /// Runs a subcommand of `eta` on this node's data, or another's, however it ends.
+    public func command(
+        _ words: [String], data: String? = nil, within deadline: Duration = .seconds(60)
+    ) async throws -> (exit: ProcessExit, output: String, log: String) {
+        let flags = Self.flags([
+            ("eta.data", data ?? self.data), ("passwords.scrypt_log_n", "4"),
+            ("node.address", address),
+        ])
+        let process = try await TestProcess.start(
+            Executables.path("eta"), words + flags, name: "command-\(SystemRandom().next())",
+            in: folder.path, environment: environment)
+        let exit = try await process.exit(within: deadline)
+        return (exit, process.output, process.log)
     }
 
     /// The flags by which a process of this node is started.

@@ -220,7 +220,19 @@ class OwnCluster:
             except ProcessLookupError:
                 pass
         self.kept = self.log.read_text()
+        self.problems = self.check()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def check(self) -> list:
+        """What `eta check` finds wrong in what each node leaves."""
+        found = []
+        for key in sorted(self.folder.glob("**/keys/node.key")):
+            data = key.parent.parent
+            done = subprocess.run([str(prepare.binaries() / "eta"), "check", "--eta-data", str(data)], text=True,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if done.returncode != 0:
+                found.append(f"{data}: {done.stdout}")
+        return found
 
     def __exit__(self, kind, *_) -> None:
         self.end()

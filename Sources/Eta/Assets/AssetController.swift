@@ -107,8 +107,10 @@ struct AssetController: Sendable {
             try Self.point(&asset, body)
             asset.updatedAt = context.now
             try AssetStore.update(asset, transaction)
+            let former = asset.file == nil ? file : nil
+            try FileTable.forget(former, transaction)
             try WorldGate.touch(id, at: context.now, node, pushes, transaction)
-            return (asset.asset(node), asset.file == nil ? file : nil)
+            return (asset.asset(node), former)
         }
         await pushes.settled()
         if let file { await keeper.release([file]) }
@@ -126,6 +128,7 @@ struct AssetController: Sendable {
             }
             try context.requireMatch(asset.asset(node))
             try AssetStore.delete(asset.id, transaction)
+            try FileTable.forget(asset.file, transaction)
             try WorldGate.touch(id, at: context.now, node, pushes, transaction)
             return asset.file
         }

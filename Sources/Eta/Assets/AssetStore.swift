@@ -127,6 +127,8 @@ enum AssetStore {
         SELECT EXISTS (
             SELECT 1 FROM asset WHERE world_id = ?1 AND version = ?2 AND hash IS NOT NULL)
         """)
+    private static let owner = Query<AssetID, UserID>(
+        "SELECT owner_id FROM world JOIN asset ON world_id = world.id WHERE asset.id = ?1")
     private static let insert = Command<
         AssetID, WorldID, AssetLabel, AssetLabel, AssetLabel, SecureURL?, ContentHash?, FileSize?,
         Timestamp
@@ -153,6 +155,13 @@ enum AssetStore {
         _ id: AssetID, in world: WorldID, _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> AssetRow? {
         try reader.first(byID, id, world)
+    }
+
+    /// Whose world it is an asset of; nil when there is none.
+    static func owner(
+        of id: AssetID, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> UserID? {
+        try reader.first(owner, id)
     }
 
     /// The assets of a world that have a file.

@@ -14,7 +14,9 @@ extension Registry {
         router.on(WorldAPI.file, files.download)
         router.on(WorldAPI.upload, files.upload)
         let keeper = FileKeeper(self)
-        sweeper.every(.seconds(3_600), "files", first: .seconds(5)) { () async throws(APIError) in
+        let interval = settings.files.sweep
+        sweeper.every(interval, "files", first: min(interval, .seconds(5))) {
+            () async throws(APIError) in
             try await keeper.sweep()
         }
     }

@@ -13,6 +13,7 @@ struct FileController: Sendable {
     let files: FileStore
     let pushes: Pushes
     let keeper: FileKeeper
+    let quota: FileQuota
     /// The assets whose file is on its way.
     let desk = UploadDesk()
     /// The largest file of an asset.
@@ -24,6 +25,7 @@ struct FileController: Sendable {
         files = registry.files
         pushes = registry.pushes
         keeper = FileKeeper(registry)
+        quota = FileQuota(registry)
         largest = Int64(registry.settings.largestFile.bytes)
     }
 
@@ -87,12 +89,12 @@ struct FileController: Sendable {
         _ path: WorldAPI.FilePath, _ body: RawBody, _ context: RequestContext
     ) async throws(APIError) -> WorldAPI.UploadState {
         let world = try path.world.own(path.server, node)
-        let asset = try database.read { (reader) throws(APIError) in
-            _ = try WorldGate.editable(world, by: context.caller, node, reader)
+        let (asset, owner) = try database.read { (reader) throws(APIError) in
+            let row = try WorldGate.editable(world, by: context.caller, node, reader).world
             guard let asset = try AssetStore.find(path.asset, in: world, reader) else {
                 throw APIError(.assetNotFound)
             }
-            return asset
+            return (asset, row.owner)
         }
         try context.requireMatch(tag: asset.hash.map { ETag(strong: $0.text).text })
         let order = try UploadOrder(
@@ -105,7 +107,8 @@ struct FileController: Sendable {
         }
         guard let place = desk.enter(asset.id) else { throw APIError(FileStoreError.inUse) }
         defer { place.leave() }
-        guard let taken = try await take(order, in: world, context) else {
+        let room = try await quota.room(for: asset.id, of: owner, key: order.key)
+        guard let taken = try await take(order, room, in: world, context) else {
             return .received(order.part?.end ?? 0)
         }
         // From here on nothing pins the file.
@@ -115,7 +118,7 @@ struct FileController: Sendable {
             if let former { await keeper.release([former]) }
             return .complete(asset)
         case .failure(let error):
-            await keeper.abandon(taken.digest)
+            await keeper.release([taken.digest])
             throw error
         }
     }
@@ -129,9 +132,9 @@ struct FileController: Sendable {
     /// Receives a file and makes it the asset's: it is pinned until it is referred to. Nil for a
     /// part.
     private func take(
-        _ order: UploadOrder, in world: WorldID, _ context: RequestContext
+        _ order: UploadOrder, _ room: FileQuota.Room, in world: WorldID, _ context: RequestContext
     ) async throws(APIError) -> Taken? {
-        guard let file = try await Upload.receive(order, context.request, files) else {
+        guard let file = try await Upload.receive(order, context.request, files, room) else {
             return nil
         }
         // It pins what it stored until nobody has it any more: that is to be after the act.
@@ -142,15 +145,20 @@ struct FileController: Sendable {
         let (digest, id, now) = (file.hash, order.asset, context.now)
         do throws(APIError) {
             let kept = try await database.write { (transaction) throws(APIError) in
-                _ = try WorldGate.editable(world, by: context.caller, node, transaction.reader)
+                let owner = try WorldGate.editable(
+                    world, by: context.caller, node, transaction.reader
+                ).world.owner
                 guard var asset = try AssetStore.find(id, in: world, transaction.reader) else {
                     throw APIError(.assetNotFound)
                 }
                 let former = asset.file == digest ? nil : asset.file
+                let before = try quota.before(owner, transaction)
                 try FileTable.insert(digest, size: size, at: now, transaction)
                 (asset.url, asset.hash, asset.size) = (nil, hash, size)
                 (asset.file, asset.updatedAt) = (digest, now)
                 try AssetStore.update(asset, transaction)
+                try FileTable.forget(former, transaction)
+                try quota.require(after: before, transaction)
                 try WorldGate.touch(world, at: now, node, pushes, transaction)
                 return (asset: asset.asset(node), former: former)
             }

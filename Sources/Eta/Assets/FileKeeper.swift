@@ -17,42 +17,34 @@ public struct FileKeeper: Sendable {
         log = registry.ambient.log
     }
 
-    /// Deletes those of `hashes` that nothing needs any more. What fails is left to ``sweep()``.
+    /// Deletes those of `hashes` that the database has forgotten. What fails is left to ``sweep()``.
     func release(_ hashes: [SHA256Digest]) async {
         for hash in hashes {
-            do throws(APIError) {
-                let isForgotten = try await database.write { (transaction) throws(APIError) in
-                    try FileTable.deleteUnneeded(hash, transaction)
-                }
-                if isForgotten { try await delete(hash) }
+            do throws(FileStoreError) {
+                _ = try await files.delete(hash) { isKnown(hash) }
             } catch {
-                log.warning("file not deleted", .text("hash", hash.hex), .reason(error.context))
+                log.warning("file not deleted", .text("hash", hash.hex), .reason("\(error)"))
             }
-        }
-    }
-
-    /// Deletes a file that arrived and that nobody came to refer to.
-    func abandon(_ hash: SHA256Digest) async {
-        do throws(APIError) { try await delete(hash) } catch {
-            log.warning("file not deleted", .text("hash", hash.hex), .reason(error.context))
         }
     }
 
     /// Deletes every file that nothing needs, what a crash left among the files, and the parts of
     /// uploads that nobody came back for.
     public func sweep() async throws(APIError) {
-        var before: [SHA256Digest] = []
-        while true {
-            let unneeded = try database.read { (reader) throws(APIError) in
-                try FileTable.unneeded(limit: 100, reader)
+        // There are none, unless an earlier program was killed between two acts.
+        let unneeded = try database.read { (reader) throws(APIError) in
+            try FileTable.unneeded(limit: 1_000, reader)
+        }
+        if !unneeded.isEmpty {
+            try await database.write { (transaction) throws(APIError) in
+                for hash in unneeded { try FileTable.forget(hash, transaction) }
             }
-            // What could not be deleted just now is tried again at the next sweep.
-            if unneeded.isEmpty || unneeded == before { break }
-            await release(unneeded)
-            before = unneeded
         }
         do throws(FileStoreError) {
             _ = try await files.sweepParts()
+            for part in try await files.parts() where isNobodys(part) {
+                do { _ = try await files.discardPart(part.key) } catch  where error == .inUse {}
+            }
             for shard in UInt8.min...UInt8.max {
                 for hash in try await files.hashes(shard: shard) where !isKnown(hash) {
                     _ = try await files.delete(hash) { isKnown(hash) }
@@ -61,10 +53,13 @@ public struct FileKeeper: Sendable {
         } catch { throw APIError(error) }
     }
 
-    private func delete(_ hash: SHA256Digest) async throws(APIError) {
-        do throws(FileStoreError) {
-            _ = try await files.delete(hash) { isKnown(hash) }
-        } catch { throw APIError(error) }
+    /// Whether the asset that it was to be a file of is gone.
+    private func isNobodys(_ part: FileStore.Part) -> Bool {
+        guard let asset = UploadOrder.asset(ofKey: part.key) else { return true }
+        let owner = try? database.read { (reader) throws(APIError) in
+            try AssetStore.owner(of: asset, reader) != nil
+        }
+        return owner == false
     }
 
     /// A database that does not answer deletes nothing.

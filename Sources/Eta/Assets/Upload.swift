@@ -28,6 +28,9 @@ struct UploadOrder: Sendable {
     /// The most bytes of the body that this request can bring, where it says so.
     let length: Int64?
 
+    /// How large the whole file will be, where that is said.
+    var announced: Int64? { part?.total ?? (form == nil ? length : nil) }
+
     /// What a form may have around the file.
     static let formOverhead: Int64 = 1 << 20
 
@@ -78,6 +81,11 @@ struct UploadOrder: Sendable {
         (start, part, isQuestion) = (bytes.lowerBound, (bytes.upperBound, total), false)
     }
 
+    /// The asset whose upload has that key.
+    static func asset(ofKey key: String) -> AssetID? {
+        AssetID(String(key.prefix { $0 != "." }))
+    }
+
     static func invalid(_ field: String, _ message: String) -> APIError {
         APIError(.assetInvalidInput, field: field, message)
     }
@@ -104,15 +112,16 @@ enum Upload {
     ///
     /// What breaks off is kept where the order has a key; what turns out to be wrong is not.
     static func receive(
-        _ order: UploadOrder, _ request: Request, _ files: FileStore
+        _ order: UploadOrder, _ request: Request, _ files: FileStore, _ room: FileQuota.Room
     ) async throws(APIError) -> StoredFile? {
-        let room = try await storing { () throws(FileStoreError) in try await files.freeSpace() }
-        if let length = order.length, room < length { throw APIError(.insufficientStorage) }
+        let free = try await storing { () throws(FileStoreError) in try await files.freeSpace() }
+        if free < order.length ?? 1 { throw APIError(.insufficientStorage) }
+        if room.bytes < order.announced ?? 1 { throw room.refusal }
         let upload = try await storing { () throws(FileStoreError) in
             try await files.upload(key: order.key, at: order.start)
         }
         do throws(Stop) {
-            try await pour(request.body, into: upload, order)
+            try await pour(request.body, into: upload, order, room)
         } catch {
             switch error {
             case .broken(let reason):
@@ -135,7 +144,8 @@ enum Upload {
 
     /// Reads the body to its end and checks all but the hash of the whole.
     private static func pour(
-        _ body: any BodySource, into upload: FileUpload, _ order: UploadOrder
+        _ body: any BodySource, into upload: FileUpload, _ order: UploadOrder,
+        _ room: FileQuota.Room
     ) async throws(Stop) {
         var hasher = SHA256.Incremental()
         var form = order.form
@@ -148,14 +158,14 @@ enum Upload {
             }
             if order.digest != nil { hasher.update(chunk) }
             guard form != nil else {
-                try await take(chunk, into: upload, order)
+                try await take(chunk, into: upload, order, room)
                 continue
             }
             form?.receive(chunk)
             while let effect = form?.next() {
                 switch effect {
                 case .fileBegan: break
-                case .bytes(let bytes): try await take(bytes, into: upload, order)
+                case .bytes(let bytes): try await take(bytes, into: upload, order, room)
                 case .finished(let hadFile):
                     guard hadFile else {
                         throw .refused(UploadOrder.invalid("file", "is no part of the form"))
@@ -181,13 +191,14 @@ enum Upload {
     }
 
     private static func take(
-        _ bytes: [UInt8], into upload: FileUpload, _ order: UploadOrder
+        _ bytes: [UInt8], into upload: FileUpload, _ order: UploadOrder, _ room: FileQuota.Room
     ) async throws(Stop) {
         let end = upload.received + Int64(bytes.count)
         if let part = order.part, end > part.end {
             throw .refused(UploadOrder.invalid("Content-Range", "must be as long as the body"))
         }
         guard end <= order.largest else { throw .refused(APIError(.payloadTooLarge)) }
+        guard end <= room.bytes else { throw .refused(room.refusal) }
         do throws(FileStoreError) { try await upload.append(bytes) } catch {
             throw .refused(APIError(error))
         }

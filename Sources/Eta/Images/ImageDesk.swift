@@ -67,8 +67,30 @@ struct ImageDesk: Sendable {
         throw APIError(.malformedRequest, context: "a form without an end")
     }
 
-    /// Puts the image into the store, where it is pinned as long as the answer lives.
-    func store(_ image: [UInt8]) async throws(APIError) -> StoredFile {
+    /// Puts the image into the store, where it is pinned until `act` has named it. What it does not
+    /// name is deleted, once nothing pins it any more.
+    func keep<Answer: Sendable>(
+        _ image: [UInt8], _ keeper: FileKeeper,
+        _ act: (StoredFile) async throws(APIError) -> Answer
+    ) async throws(APIError) -> Answer {
+        let (hash, outcome) = try await hold(image, act)
+        if case .failure = outcome { await keeper.release([hash]) }
+        return try outcome.get()
+    }
+
+    private func hold<Answer: Sendable>(
+        _ image: [UInt8], _ act: (StoredFile) async throws(APIError) -> Answer
+    ) async throws(APIError) -> (SHA256Digest, Result<Answer, APIError>) {
+        let file = try await store(image)
+        defer { withExtendedLifetime(file) {} }
+        do throws(APIError) {
+            return (file.hash, .success(try await act(file)))
+        } catch {
+            return (file.hash, .failure(error))
+        }
+    }
+
+    private func store(_ image: [UInt8]) async throws(APIError) -> StoredFile {
         do throws(FileStoreError) {
             let upload = try await files.upload()
             do throws(FileStoreError) {

@@ -16,6 +16,7 @@ struct UserImageController: Sendable {
     let desk: ImageDesk
     let news: UserNews
     let keeper: FileKeeper
+    let quota: FileQuota
 
     init(_ registry: Registry, _ slot: any WritableKeyPath<UserRow, SHA256Digest?> & Sendable) {
         self.slot = slot
@@ -26,6 +27,7 @@ struct UserImageController: Sendable {
         desk = ImageDesk(files: registry.files)
         news = UserNews(registry)
         keeper = FileKeeper(registry)
+        quota = FileQuota(registry)
     }
 
     func fetch(
@@ -46,14 +48,8 @@ struct UserImageController: Sendable {
             try find(path, context, reader)
         }
         let image = try await desk.receive(context.request, or: .userInvalidInput)
-        let file = try await desk.store(image)
-        // What was stored is pinned until the act that names it is over.
-        defer { withExtendedLifetime(file) {} }
-        do throws(APIError) {
-            return try await change(path, to: file, context)
-        } catch {
-            await keeper.abandon(file.hash)
-            throw error
+        return try await desk.keep(image, keeper) { (file) async throws(APIError) in
+            try await change(path, to: file, context)
         }
     }
 
@@ -71,12 +67,15 @@ struct UserImageController: Sendable {
             var user = try find(path, context, transaction.reader)
             let former = user[keyPath: slot]
             try context.requireMatch(tag: former.map { ImageDesk.tag($0).text })
+            let before = try quota.before(user.id, transaction)
             if let digest, let size {
                 try FileTable.insert(digest, size: size, at: context.now, transaction)
             }
             user[keyPath: slot] = digest
             user.updatedAt = context.now
             try UserStore.update(user, transaction)
+            if former != digest { try FileTable.forget(former, transaction) }
+            try quota.require(after: before, transaction)
             try news.changed(user, transaction)
             let view = try UserSight.view(
                 user, to: context.caller, node, presence, transaction.reader)

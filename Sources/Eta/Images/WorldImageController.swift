@@ -12,6 +12,7 @@ struct WorldImageController: Sendable {
     let desk: ImageDesk
     let pushes: Pushes
     let keeper: FileKeeper
+    let quota: FileQuota
 
     init(_ registry: Registry) {
         node = registry.node
@@ -19,6 +20,7 @@ struct WorldImageController: Sendable {
         desk = ImageDesk(files: registry.files)
         pushes = registry.pushes
         keeper = FileKeeper(registry)
+        quota = FileQuota(registry)
     }
 
     func fetch(
@@ -41,14 +43,8 @@ struct WorldImageController: Sendable {
             try WorldGate.editable(id, by: context.caller, node, reader)
         }
         let image = try await desk.receive(context.request, or: .worldInvalidInput)
-        let file = try await desk.store(image)
-        // What was stored is pinned until the act that names it is over.
-        defer { withExtendedLifetime(file) {} }
-        do throws(APIError) {
-            return try await change(id, to: file, context)
-        } catch {
-            await keeper.abandon(file.hash)
-            throw error
+        return try await desk.keep(image, keeper) { (file) async throws(APIError) in
+            try await change(id, to: file, context)
         }
     }
 
@@ -67,12 +63,15 @@ struct WorldImageController: Sendable {
                 id, by: context.caller, node, transaction.reader)
             let former = row.thumbnail
             try context.requireMatch(tag: former.map { ImageDesk.tag($0).text })
+            let before = try quota.before(row.owner, transaction)
             if let digest, let size {
                 try FileTable.insert(digest, size: size, at: context.now, transaction)
             }
             row.thumbnail = digest
             row.updatedAt = context.now
             try WorldStore.update(row, transaction)
+            if former != digest { try FileTable.forget(former, transaction) }
+            try quota.require(after: before, transaction)
             let world = row.world(try AssetStore.all(of: id, transaction.reader), node)
             transaction.onCommit { pushes.announce(.world(world)) }
             return (world, former == digest ? nil : former)

@@ -61,6 +61,13 @@ enum NodeStore {
         return try profile(transaction.reader)
     }
 
+    /// The address by which the world knew it last.
+    static func address(
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> ServerAddress? {
+        try reader.first(fact, "address").flatMap { ServerAddress($0) }
+    }
+
     /// What is said of the node.
     static func profile(_ reader: borrowing Reader<APIError>) throws(APIError) -> NodeProfile {
         guard let title = try reader.first(fact, "title").flatMap({ ServerTitle($0) }),

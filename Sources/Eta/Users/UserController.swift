@@ -225,6 +225,7 @@ struct UserController: Sendable {
                 throw APIError(.userDontHavePermission, context: "the last administrator")
             }
             try UserStore.delete(user.id, transaction)
+            for file in files { try FileTable.forget(file, transaction) }
             transaction.onCommit {
                 for world in worlds { pushes.announce(.worldDeleted(world)) }
                 pushes.announce(.userDeleted(user.id))

@@ -103,6 +103,9 @@ enum UserStore {
                     WHERE user_id = other.user_id AND tag = 'avr:disabled'))
         """)
 
+    private static let countPeople = Query<Int>(
+        "SELECT count(*) FROM user WHERE password IS NOT NULL")
+
     private static let match: SQL = """
         (?2 IS NULL OR instr(username_key, ?2) > 0 OR instr(displayname_key, ?2) > 0)
         AND (?3 IS NULL
@@ -163,6 +166,11 @@ enum UserStore {
     private static let insertTag = Command<UserID, Tag>(
         "INSERT OR IGNORE INTO user_tag (user_id, tag) VALUES (?1, ?2)")
     private static let deleteTags = Command<UserID>("DELETE FROM user_tag WHERE user_id = ?1")
+
+    /// How many accounts somebody can log in to.
+    static func countPeople(_ reader: borrowing Reader<APIError>) throws(APIError) -> Int {
+        try reader.first(countPeople) ?? 0
+    }
 
     /// The account with that id.
     static func find(

@@ -126,6 +126,7 @@ struct WorldController: Sendable {
             }
             let files = try FileTable.files(of: id, transaction.reader)
             try WorldStore.delete(id, transaction)
+            for file in files { try FileTable.forget(file, transaction) }
             let world = row.world([], node)
             transaction.onCommit { pushes.announce(.worldDeleted(world)) }
             return files

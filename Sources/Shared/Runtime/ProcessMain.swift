@@ -44,7 +44,8 @@ public enum NodeSettings {
     public static let keys = [
         "assets.engines", "assets.largest_file", "assets.platforms", "cluster.key", "eta.admin",
         "eta.data", "eta.listen", "federation.allow_networks", "federation.ca_file",
-        "federation.discovery_age", "federation.insecure_peers", "ins.capacity", "ins.credential",
+        "federation.discovery_age", "federation.insecure_peers", "files.free_floor",
+        "files.node_quota", "files.sweep", "files.user_quota", "ins.capacity", "ins.credential",
         "ins.name", "ins.region", "ins.reil", "ins.secure", "ins.tick",
         "instances.candidate_limit", "instances.empty_grace", "instances.hold",
         "instances.queue_limit", "instances.queue_silence", "instances.visitors",

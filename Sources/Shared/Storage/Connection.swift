@@ -15,7 +15,7 @@ import Glibc
     private(set) var lastFailure: DatabaseError?
 
     /// How a connection is used.
-    enum Purpose { case writing, reading }
+    enum Purpose { case writing, reading, copying }
 
     /// Statements that every connection runs, kept apart from those of the stores.
     private struct Boundaries {
@@ -38,7 +38,8 @@ import Glibc
     init(path: String, for purpose: Purpose) throws(DatabaseError) {
         precondition(Self.isConfigured, "SQLite was in use before it was configured")
         var opened: OpaquePointer?
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let making = purpose == .copying ? 0 : SQLITE_OPEN_CREATE
+        let flags = SQLITE_OPEN_READWRITE | making | SQLITE_OPEN_NOMUTEX
         let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
         guard code == SQLITE_OK, let opened = unsafe opened else {
             let error = unsafe Self.failure(code, opened, "open \(path)")
@@ -58,6 +59,8 @@ import Glibc
         try execute("PRAGMA journal_size_limit = 67108864")
         switch purpose {
         case .reading: try execute("PRAGMA query_only = ON")
+        // What is copied is read alone, but the copy is written by the same connection.
+        case .copying: break
         case .writing:
             // The writer moves the log into the database itself, once its answers have left.
             // This takes the place of `wal_autocheckpoint`.

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 
 /// The database of a node: SQLite done plainly, and the only place that knows it is SQLite.
 ///
@@ -60,6 +61,30 @@ public final class Database: Sendable {
         ambient.metrics.depth(of: database.scanners)
         return database
     }
+
+    /// Opens a file that is there with the schema that it has, to look at it.
+    public static func openAsIs(
+        path: String, ambient: Ambient
+    ) throws(DatabaseError) -> Database {
+        let connection = try Connection(path: path, for: .writing)
+        return Database(
+            path: path, writer: Writer(connection, queueLimit: 1, ambient: ambient))
+    }
+
+    /// Writes the database as it is at one moment to a new file, while others read and write, and
+    /// makes that durable. Its schema is not touched, whatever program it belongs to. Blocks.
+    public static func copy(_ path: String, to target: String) throws(DatabaseError) {
+        let connection = try Connection(path: path, for: .copying)
+        do throws(FileError) { try Disk.guardFromOthers(target, with: []) } catch {
+            throw .unusable(error)
+        }
+        _ = try connection.run(copyCommand, target)
+        do throws(FileError) { try OpenFile(target, O_RDONLY | O_CLOEXEC).sync() } catch {
+            throw .unusable(error)
+        }
+    }
+
+    private static let copyCommand = Command<String>("VACUUM INTO ?1")
 
     private init(path: String, writer: Writer) {
         self.path = path
@@ -147,6 +172,13 @@ public final class Database: Sendable {
     public func schema() throws(DatabaseError) -> String {
         try all(Self.schemaQuery).map { $0 + ";\n" }.joined(separator: "\n")
     }
+
+    /// The number of the last migration that it has been brought to.
+    public func schemaVersion() throws(DatabaseError) -> Int {
+        try first(Self.versionQuery) ?? 0
+    }
+
+    private static let versionQuery = Query<Int>("PRAGMA user_version")
 
     /// What SQLite finds wrong in the file, and rows that refer to nothing, one line each. Reads all
     /// of it, on the calling thread.

@@ -1,3 +1,4 @@
+import Crypto
 import Glibc
 
 /// What the disk refuses.
@@ -18,10 +19,29 @@ public enum FileError: Error, Sendable, Equatable {
     }
 }
 
+/// How much room a disk has; the tests have one that they fill by hand.
+public protocol DiskSpace: Sendable {
+    /// Bytes that an ordinary user may still write to the disk of `folder`.
+    func free(_ folder: String) throws(FileError) -> Int64
+}
+
+/// The machine's disks.
+public struct SystemDisk: DiskSpace {
+    /// All of them.
+    public init() {}
+
+    /// What the file system says.
+    public func free(_ folder: String) throws(FileError) -> Int64 {
+        var status = statvfs()
+        if unsafe statvfs(folder, &status) != 0 { throw FileError("statvfs", errno) }
+        return Int64(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    }
+}
+
 /// Folders and names. All of it blocks, and belongs on a pool but at the start of a process.
-enum Disk {
+public enum Disk {
     /// Makes a folder with all above it.
-    static func makeFolders(_ path: String) throws(FileError) {
+    public static func makeFolders(_ path: String) throws(FileError) {
         var made = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             made += made.isEmpty || made == "/" ? String(part) : "/" + part
@@ -30,7 +50,7 @@ enum Disk {
     }
 
     /// Makes one folder; false when there was one.
-    static func makeFolder(_ path: String) throws(FileError) -> Bool {
+    public static func makeFolder(_ path: String) throws(FileError) -> Bool {
         if unsafe mkdir(path, 0o750) == 0 { return true }
         if errno == EEXIST { return false }
         throw FileError("mkdir", errno)
@@ -63,23 +83,24 @@ enum Disk {
     }
 
     /// Makes durable which names are in a folder.
-    static func sync(folder: String) throws(FileError) {
+    public static func sync(folder: String) throws(FileError) {
         try OpenFile(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync()
     }
 
-    static func rename(_ from: String, to: String) throws(FileError) {
+    /// Gives a file or folder another name, in place of what has it.
+    public static func rename(_ from: String, to: String) throws(FileError) {
         if unsafe Glibc.rename(from, to) != 0 { throw FileError("rename", errno) }
     }
 
     /// Removes a name; false when there was none.
-    static func remove(_ path: String) throws(FileError) -> Bool {
+    public static func remove(_ path: String) throws(FileError) -> Bool {
         if unsafe unlink(path) == 0 { return true }
         if errno == ENOENT { return false }
         throw FileError("unlink", errno)
     }
 
     /// The names in a folder; none when there is no folder.
-    static func names(in folder: String) throws(FileError) -> [String] {
+    public static func names(in folder: String) throws(FileError) -> [String] {
         guard let stream = unsafe opendir(folder) else {
             if errno == ENOENT { return [] }
             throw FileError("opendir", errno)
@@ -95,11 +116,59 @@ enum Disk {
         return names
     }
 
-    /// Bytes that an ordinary user may still write to the disk of `folder`.
-    static func freeSpace(_ folder: String) throws(FileError) -> Int64 {
-        var status = statvfs()
-        if unsafe statvfs(folder, &status) != 0 { throw FileError("statvfs", errno) }
-        return Int64(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    /// What a path leads to.
+    public enum Kind: Sendable, Equatable {
+        /// A file, of so many bytes.
+        case file(size: Int64)
+        /// A folder.
+        case folder
+        /// A link, a socket, and all else.
+        case other
+    }
+
+    /// What is at a path, without following links; nil when nothing is.
+    public static func kind(of path: String) throws(FileError) -> Kind? {
+        var status = stat()
+        if unsafe lstat(path, &status) != 0 {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw FileError("lstat", errno)
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file(size: Int64(status.st_size))
+        case S_IFDIR: return .folder
+        case _: return .other
+        }
+    }
+
+    /// Removes a name with all that is below it; links are removed, not followed.
+    public static func removeAll(_ path: String) throws(FileError) {
+        guard let kind = try kind(of: path) else { return }
+        guard kind == .folder else {
+            _ = try remove(path)
+            return
+        }
+        for name in try names(in: path) { try removeAll(path + "/" + name) }
+        if unsafe rmdir(path) != 0 { throw FileError("rmdir", errno) }
+    }
+
+    /// Copies a file to a new one that this user alone may read, and makes it durable. The hash is of
+    /// the bytes that were copied.
+    public static func copy(
+        _ path: String, to target: String, mode: UInt32 = 0o600
+    ) throws(FileError) -> (size: Int64, hash: SHA256Digest) {
+        let from = try OpenFile(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let into = try OpenFile(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode: mode)
+        var hasher = SHA256.Incremental()
+        var size: Int64 = 0
+        while true {
+            let bytes = try from.read(upTo: 1 << 20)
+            if bytes.isEmpty { break }
+            hasher.update(bytes)
+            try into.write(bytes, at: size)
+            size += Int64(bytes.count)
+        }
+        try into.sync()
+        return (size, hasher.finish())
     }
 }
 
@@ -125,6 +194,13 @@ final class OpenFile: Sendable {
 
     /// Takes the exclusive lock of the open file; false when somebody has it.
     func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
+    /// Takes the lock that several may have, and waits for who has it alone.
+    func share() throws(FileError) {
+        while flock(descriptor, LOCK_SH) != 0 {
+            if errno != EINTR { throw FileError("flock", errno) }
+        }
+    }
 
     func sync() throws(FileError) {
         if fsync(descriptor) != 0 { throw FileError("fsync", errno) }

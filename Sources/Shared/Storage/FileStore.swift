@@ -58,6 +58,9 @@ public final class FileStore: Sendable {
     private let partFolder: String
     private let temporaryFolder: String
     private let keepsParts: Duration
+    /// Bytes of the disk that uploads leave to everything else.
+    private let floor: Int64
+    private let disk: any DiskSpace
     private let ambient: Ambient
     private let pool: BlockingPool
     private let state = Lock(State())
@@ -68,11 +71,17 @@ public final class FileStore: Sendable {
 
     /// The store in `folder`, made if there is none; what a process that died was still writing
     /// without a key is removed, where nobody else has the store open (`isOwner`). Blocks.
+    ///
+    /// Uploads are refused where they would leave less than `floor` bytes of the disk free, so that
+    /// the database, which is on the same disk as a rule, can still be written.
     public init(
-        folder: String, keepsParts: Duration = .seconds(24 * 3_600), threads: Int = 4,
-        queueLimit: Int = 256, isOwner: Bool = true, ambient: Ambient
+        folder: String, keepsParts: Duration = .seconds(24 * 3_600), floor: Int64 = 0,
+        threads: Int = 4, queueLimit: Int = 256, isOwner: Bool = true,
+        disk: any DiskSpace = SystemDisk(), ambient: Ambient
     ) throws(FileStoreError) {
         self.folder = folder
+        self.floor = floor
+        self.disk = disk
         self.keepsParts = keepsParts
         self.ambient = ambient
         uploadLimit = queueLimit / 2
@@ -105,6 +114,7 @@ public final class FileStore: Sendable {
         do {
             let file = try await onPool {
                 () throws(FileError) -> Result<PartialFile, FileStoreError> in
+                try self.requireRoom(for: 0)
                 let file = try PartialFile(path)
                 let size = try file.sizeOnDisk()
                 if offset > size { return .failure(.gap(received: size)) }
@@ -206,7 +216,8 @@ public final class FileStore: Sendable {
     }
 
     /// Deletes the file; false when there is none, when an upload has just brought it again and its
-    /// `StoredFile` still lives, or when it is needed after all. Whoever has it open reads on.
+    /// `StoredFile` still lives, when it is needed after all, or when somebody holds all files.
+    /// Whoever has it open reads on.
     ///
     /// `isNeeded` is asked while no file can come or go: an upload of the same bytes is either
     /// known to the database by then, or still to come.
@@ -216,6 +227,8 @@ public final class FileStore: Sendable {
         let (folder, path) = paths(hash)
         return try await onPool { () throws(FileError) in
             try self.naming.withLock { (_) throws(FileError) in
+                guard let pass = try self.passHold() else { return false }
+                defer { withExtendedLifetime(pass) {} }
                 if self.state.withLock({ $0.pins[hash] != nil }) || isNeeded() { return false }
                 guard try Disk.remove(path) else { return false }
                 try Disk.sync(folder: folder)
@@ -234,10 +247,46 @@ public final class FileStore: Sendable {
         }
     }
 
-    /// Bytes that still fit on the disk.
+    /// Bytes that uploads may still bring to the disk.
     public func freeSpace() async throws(FileStoreError) -> Int64 {
-        let folder = folder
-        return try await onPool { () throws(FileError) in try Disk.freeSpace(folder) }
+        try await onPool { () throws(FileError) in
+            max(0, try self.disk.free(self.folder) - self.floor)
+        }
+    }
+
+    /// Keeps every file from being deleted until it ends, for who copies them.
+    public final class Hold: Sendable {
+        private let file: OpenFile
+        fileprivate init(_ file: OpenFile) { self.file = file }
+    }
+
+    /// Holds all files, those to come too, against every process that has this store open; what is
+    /// to be deleted meanwhile is left to a later sweep. Blocks for as long as a file takes to go.
+    public func hold() throws(FileStoreError) -> Hold {
+        do throws(FileError) {
+            let file = try OpenFile(holdPath, O_RDONLY | O_CREAT | O_CLOEXEC, mode: 0o644)
+            try file.share()
+            return Hold(file)
+        } catch { throw FileStoreError(error) }
+    }
+
+    private var holdPath: String { folder + "/hold" }
+
+    /// While it lives nobody can begin to hold the files.
+    private struct Passage {
+        /// Locked; nil where nobody has ever held them, who would have to make it first.
+        let file: OpenFile?
+    }
+
+    /// Nil where somebody holds the files.
+    private func passHold() throws(FileError) -> Passage? {
+        do throws(FileError) {
+            let file = try OpenFile(holdPath, O_RDONLY | O_CLOEXEC)
+            return file.lock() ? Passage(file: file) : nil
+        } catch {
+            if error == .missing { return Passage(file: nil) }
+            throw error
+        }
     }
 
     // MARK: For uploads
@@ -263,6 +312,11 @@ public final class FileStore: Sendable {
             try Disk.sync(folder: folder)
             return try stored(hash, pin: pin)
         }
+    }
+
+    /// Refuses bytes that would take what the disk is to keep free.
+    func requireRoom(for count: Int) throws(FileError) {
+        if try disk.free(folder) - Int64(count) < floor { throw .full }
     }
 
     /// The upload that claimed `name` is over, or rests.

@@ -59,7 +59,8 @@ public final class FileUpload: Sendable {
             return state.waiting
         }
         guard let full else { return }
-        try await orDiscard { (file) throws(FileError) in try file.append(full) }
+        let store = store
+        try await orDiscard { (file) throws(FileError) in try Self.add(full, to: file, store) }
     }
 
     /// Ends the upload: the bytes are on the disk and have their name when this returns.
@@ -75,7 +76,7 @@ public final class FileUpload: Sendable {
         let store = store
         let outcome = try await orDiscard {
             (file) throws(FileError) -> Result<StoredFile, FileStoreError> in
-            try file.append(waiting)
+            try Self.add(waiting, to: file, store)
             let hash = file.hash()
             if let expected, expected != hash { return .failure(.wrongHash(hash)) }
             try file.sync()
@@ -91,12 +92,20 @@ public final class FileUpload: Sendable {
         try enter()
         defer { isBusy.store(false, ordering: .releasing) }
         let waiting = takeWaiting()
-        let isKept = isKept
+        let (store, isKept) = (store, isKept)
         try await orDiscard { (file) throws(FileError) in
-            try file.append(waiting)
+            try Self.add(waiting, to: file, store)
             if !isKept { try file.remove() }
         }
         over()
+    }
+
+    private static func add(
+        _ bytes: [UInt8], to file: PartialFile, _ store: FileStore
+    ) throws(FileError) {
+        if bytes.isEmpty { return }
+        try store.requireRoom(for: bytes.count)
+        try file.append(bytes)
     }
 
     /// Throws away all that was received.

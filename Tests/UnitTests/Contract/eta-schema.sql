@@ -49,6 +49,11 @@ CREATE TABLE file (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE file_total (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    bytes INTEGER NOT NULL CHECK (bytes >= 0)
+) STRICT;
+
 CREATE TABLE follow (
     follower TEXT NOT NULL,
     followed TEXT NOT NULL,
