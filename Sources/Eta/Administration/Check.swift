@@ -1,6 +1,7 @@
 import Base
 import Crypto
 import Domain
+import Net
 import Runtime
 import Storage
 
@@ -16,7 +17,7 @@ enum Check {
         let database = try Administration.database(launch)
         let files = try DataFolder.files(settings, launch.ambient, forLooking: true)
         let report = try await Administration.attempt("check") { () async throws(APIError) in
-            try await look(database, files)
+            try await look(database, files, launch)
         }
         if launch.invocation.json {
             launch.answer(json: [
@@ -41,11 +42,18 @@ enum Check {
     }
 
     private static func look(
-        _ database: Database, _ files: FileStore
+        _ database: Database, _ files: FileStore, _ launch: Launch
     ) async throws(APIError) -> Report {
+        var strangers: [SHA256Digest] = []
         var report = Report()
         do throws(DatabaseError) { report.problems = try database.problems() } catch {
             throw APIError(error)
+        }
+        report.problems += try database.read { (reader) throws(APIError) in
+            try OrphanStore.problems(reader)
+                + FileTable.unneeded(limit: 1_000, reader).map {
+                    "file \($0.hex) is needed by nobody"
+                }
         }
         for shard in UInt8.min...UInt8.max {
             let known = try database.read { (reader) throws(APIError) in
@@ -54,7 +62,11 @@ enum Check {
             do throws(FileStoreError) {
                 for file in known {
                     switch try await files.verify(file.hash) {
-                    case .missing: report.problems.append("file \(file.hash.hex) is missing")
+                    case .missing:
+                        // One that has been deleted while this was looked at is unknown by now.
+                        if try isKnown(file.hash, database) {
+                            report.problems.append("file \(file.hash.hex) is missing")
+                        }
                     case .damaged: report.problems.append("file \(file.hash.hex) is damaged")
                     case .sound(let size):
                         report.files += 1
@@ -66,15 +78,34 @@ enum Check {
                     }
                 }
                 let named = Set(known.map(\.hash))
-                for hash in try await files.hashes(shard: shard) where !named.contains(hash) {
-                    // One that has arrived while this was looked at is known by now.
-                    if try !isKnown(hash, database) {
-                        report.problems.append("file \(hash.hex) is nobody's")
-                    }
-                }
+                strangers += try await files.hashes(shard: shard).filter { !named.contains($0) }
             } catch { throw APIError(error) }
         }
+        for hash in try await lasting(strangers, database, files, launch) {
+            report.problems.append("file \(hash.hex) is nobody's")
+        }
         return report
+    }
+
+    /// Those that are still there, and nobody's, a while later: an upload of a node at work has its
+    /// file before it is named, and a deletion after it was.
+    private static func lasting(
+        _ strangers: [SHA256Digest], _ database: Database, _ files: FileStore, _ launch: Launch
+    ) async throws(APIError) -> [SHA256Digest] {
+        var left = strangers
+        for _ in 0..<10 where !left.isEmpty {
+            await launch.group.loops[0].pause(for: .milliseconds(100))
+            var still: [SHA256Digest] = []
+            for hash in left {
+                do throws(FileStoreError) {
+                    if try !isKnown(hash, database), try files.open(hash) != nil {
+                        still.append(hash)
+                    }
+                } catch { throw APIError(error) }
+            }
+            left = still
+        }
+        return left
     }
 
     private static func isKnown(

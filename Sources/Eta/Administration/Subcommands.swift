@@ -10,7 +10,8 @@ enum Administration {
     static let subcommands =
         [
             UserAdd.subcommand, UserTag.subcommand, ResetPassword.subcommand, InsAdd.subcommand,
-            InsList.subcommand, KeysShow.subcommand, Check.subcommand,
+            InsList.subcommand, KeysShow.subcommand, Backup.subcommand, Restore.subcommand,
+            Check.subcommand, Doctor.subcommand,
         ] + Invites.subcommands
 
     /// The database of the data folder that is set.
