@@ -61,14 +61,16 @@ final class GatewayRole: Component {
         ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))
         var router = Router(gate: gate, ambient: ambient)
         peering.bind(&router)
-        let roster = InsRoster(eta: eta, ambient: ambient)
+        let roster = InsRoster(
+            eta: eta, resumeTime: settings.resumeWindow, ambient: ambient)
         sockets = SocketHub(
             SocketServices(
                 eta: eta, authenticator: authenticator, roster: roster,
                 counts: SocketCounts(
                     perAddress: settings.unauthenticatedSockets, perPerson: settings.userSockets,
                     report: { [eta] in eta.report($0) }),
-                ambient: ambient, queue: settings.socketQueue,
+                ambient: ambient, queue: settings.socketQueue, resumes: ResumeBook(),
+                resumeTime: settings.resumeWindow,
                 orphanGrace: settings.orphanGrace),
             loops: group.loops, origins: settings.origins)
         eta.observe(sockets)

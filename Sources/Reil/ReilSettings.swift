@@ -26,6 +26,9 @@ public struct ReilSettings: Sendable {
     static let trustedProxies = Setting(
         "reil.trusted_proxies", .list(of: .networkRange), default: "",
         help: "Networks of reverse proxies whose X-Forwarded-For is believed")
+    static let resumeWindow = Setting(
+        "sockets.resume_window", .duration(.milliseconds(100)...(.seconds(3_600))),
+        default: "60s", help: "How long a socket that dropped may be resumed")
     static let orphanGrace = Setting(
         "reil.orphan_grace", .duration(.seconds(1)...(.seconds(86_400))), default: "10min",
         help: "How long open sockets go on while Eta is away")
@@ -95,6 +98,7 @@ public struct ReilSettings: Sendable {
         serverBurst,
         registerBurst, challengeBurst, uploadBurst, createBurst, meetingBurst, allowNetworks,
         insecurePeers, caFile, discoveryAge, unauthenticatedSockets, userSockets, socketQueue,
+        resumeWindow,
         origins,
     ]
 
@@ -112,6 +116,8 @@ public struct ReilSettings: Sendable {
     public var trustedProxies: [NetworkRange]
     /// How long sockets outlive Eta.
     public var orphanGrace: Duration
+    /// How long a socket that dropped may be resumed.
+    public var resumeWindow: Duration
     /// The key of the node's processes.
     public var clusterKey: Secret
     /// Whom no rate binds.
@@ -146,6 +152,7 @@ public struct ReilSettings: Sendable {
         gateway = config[Self.gateway]
         linkAddress = config[Self.linkAddress]
         trustedProxies = config[Self.trustedProxies]
+        resumeWindow = config[Self.resumeWindow]
         orphanGrace = config[Self.orphanGrace]
         exempt = config[Self.exempt]
         connections = config[Self.connections]

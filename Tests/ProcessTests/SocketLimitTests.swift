@@ -385,9 +385,10 @@ import Testing
         // To this one alone, so that nobody else has much to read; far more than the system's own
         // buffers and the megabyte of the socket.
         let words = JSONValue.string(String(repeating: "x", count: 16_000))
+        // One round after the other: what is said at once would be too much at once.
         for _ in 0..<170 {
             for talker in talkers {
-                talker.post(
+                try await talker.command(
                     "instance-data",
                     ["instance": .string(room), "to": [.string(player)], "data": words])
             }

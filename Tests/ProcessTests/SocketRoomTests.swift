@@ -178,7 +178,9 @@ import Testing
     @Test func `a socket that drops leaves all its instances, and its seats are free`()
         async throws
     {
-        let node = try await Shared.plain.get()
+        var shape = NodeShape()
+        shape.reil = [("sockets.resume_window", "500ms")]
+        let node = try await TestNode.start(shape)
         let (ada, ben) = (try await node.user(), try await node.user())
         let rooms = [
             try await ada.instance(capacity: 2), try await ada.instance(capacity: 2),

@@ -14,6 +14,11 @@ final class InsRoster: Sendable {
         let socket: Int
         /// Whether its Ins has let it in.
         var isEntered = false
+        /// Behind which event of the room it was let in, and which beginning of the room that is of.
+        var enteredBehind: Int64 = 0
+        var beginning = 0
+        /// The last event that a socket has seen which comes back.
+        var cameBackBehind: Int64?
     }
 
     /// Where what is said in an instance goes.
@@ -24,6 +29,7 @@ final class InsRoster: Sendable {
 
     private struct Room {
         var hosting: Hosting
+        var history: RoomHistory
         var seats: [PlayerID: Seat] = [:]
         /// How many of the seats are on each loop.
         var loops: [Int: Int] = [:]
@@ -41,10 +47,13 @@ final class InsRoster: Sendable {
     private let eta: EtaLink
     private let ambient: Ambient
     private let deliveries: Counter
+    /// For how long rooms remember what was said.
+    private let resumeTime: Duration
     private let state = Lock(State())
 
-    init(eta: EtaLink, ambient: Ambient) {
+    init(eta: EtaLink, resumeTime: Duration, ambient: Ambient) {
         self.eta = eta
+        self.resumeTime = resumeTime
         self.ambient = ambient
         deliveries = ambient.metrics.counter(
             "reileta_room_batches_total", help: "Batches of rooms that were delivered")
@@ -122,24 +131,78 @@ extension InsRoster {
     func told(_ told: InsLinkSession.ToldSnapshot, from link: InsLinkSession) {
         let instance = told.instance
         guard let player = told.player else {
-            let loops = state.withLock { state in
-                Self.room(instance, told.epoch, of: link, state)
-                    .map { room in room.loops.keys.map { state.sockets[$0] } }
+            let loops = state.withLock { state -> [SocketLoop]? in
+                guard let room = Self.room(instance, told.epoch, of: link, state) else {
+                    return nil
+                }
+                // Its numbers may start anew.
+                state.rooms[instance]?.history.restart()
+                return room.loops.keys.map { state.sockets[$0] }
             }
             guard let loops, !loops.isEmpty else { return }
             let frame = EventFrame.rehosted(instance, snapshot: told.snapshot)
             for loop in loops { loop.onLoop { $0.rehosted(instance, frame) } }
             return
         }
-        let found = state.withLock { state -> (Seat, SocketLoop)? in
+        let found = state.withLock { state -> (Seat, SocketLoop, [[UInt8]]?)? in
             guard let room = Self.room(instance, told.epoch, of: link, state),
-                let seat = room.seats[player]
+                var seat = room.seats[player]
             else { return nil }
-            state.rooms[instance]?.seats[player]?.isEntered = true
-            return (seat, state.sockets[seat.loop])
+            let seen = seat
+            if let since = seat.cameBackBehind.take() {
+                let isSame = seat.beginning == room.history.beginnings
+                let missed =
+                    isSame
+                    ? room.history.missed(since: max(since, seat.enteredBehind), by: player) : nil
+                seat.isEntered = true
+                seat.beginning = room.history.beginnings
+                if !isSame { seat.enteredBehind = room.history.newest }
+                state.rooms[instance]?.seats[player] = seat
+                return (seen, state.sockets[seat.loop], missed)
+            }
+            seat.isEntered = true
+            seat.enteredBehind = room.history.newest
+            seat.beginning = room.history.beginnings
+            state.rooms[instance]?.seats[player] = seat
+            return (seen, state.sockets[seat.loop], nil)
         }
-        guard let (seat, sockets) = found else { return }
-        sockets.onLoop { $0.entered(instance, player, told.snapshot, at: seat.socket) }
+        guard let (seat, sockets, missed) = found else { return }
+        guard seat.cameBackBehind != nil else {
+            return sockets.onLoop { $0.entered(instance, player, told.snapshot, at: seat.socket) }
+        }
+        let room = SocketLoop.RoomAgain(
+            instance: instance, player: player, snapshot: told.snapshot, missed: missed)
+        sockets.onLoop { $0.cameBack(room, at: seat.socket) }
+    }
+
+    /// The sockets of a loop.
+    func sockets(at index: Int) -> SocketLoop? {
+        state.withLock { $0.sockets.indices.contains(index) ? $0.sockets[index] : nil }
+    }
+
+    /// A player goes on at another socket, which has seen the room up to an event: the Ins is asked
+    /// how the room is. False when the player is no more.
+    func move(
+        _ player: PlayerID, in instance: InstanceID, to place: ResumeBook.Place, since: Int64
+    ) -> Bool {
+        let (isThere, route) = state.withLock { state -> (Player?, Route?) in
+            guard var seat = state.rooms[instance]?.seats[player],
+                let hosting = state.rooms[instance]?.hosting
+            else { return (nil, nil) }
+            let left = (state.rooms[instance]?.loops[seat.loop] ?? 1) - 1
+            state.rooms[instance]?.loops[seat.loop] = left > 0 ? left : nil
+            state.rooms[instance]?.loops[place.loop, default: 0] += 1
+            seat = Seat(
+                player: seat.player, loop: place.loop, socket: place.socket,
+                enteredBehind: seat.enteredBehind, beginning: seat.beginning,
+                cameBackBehind: since)
+            state.rooms[instance]?.seats[player] = seat
+            let route = state.links[hosting.ins].map { Route(link: $0, epoch: hosting.epoch) }
+            return (seat.player, route)
+        }
+        guard let known = isThere else { return false }
+        route?.link.send(.enter(instance: instance, epoch: route?.epoch ?? 0, known))
+        return true
     }
 
     /// A room, if that Ins runs it under that epoch.
@@ -172,9 +235,13 @@ extension InsRoster {
 
     /// Brings a batch to the loops that have members of its room, if that Ins runs the room.
     func deliver(_ batch: RoomBatch, from link: InsLinkSession) {
+        let now = ambient.clock.now()
         let loops = state.withLock { state -> [SocketLoop]? in
-            Self.room(batch.instance, batch.epoch, of: link, state)
-                .map { room in room.loops.keys.map { state.sockets[$0] } }
+            guard Self.room(batch.instance, batch.epoch, of: link, state) != nil else {
+                return nil
+            }
+            state.rooms[batch.instance]?.history.append(batch, now: now)
+            return state.rooms[batch.instance]?.loops.keys.map { state.sockets[$0] }
         }
         guard let loops else {
             // It comes from before, or from nowhere.
@@ -306,7 +373,11 @@ extension InsRoster {
         let (room, link) = state.withLock { state -> (Room?, InsLinkSession?) in
             let known = state.rooms[hosting.instance]?.hosting
             if let known, known.epoch > hosting.epoch { return (nil, nil) }
-            state.rooms[hosting.instance, default: Room(hosting: hosting)].hosting = hosting
+            let fresh = Room(hosting: hosting, history: RoomHistory(age: resumeTime))
+            state.rooms[hosting.instance, default: fresh].hosting = hosting
+            if let known, known.epoch != hosting.epoch {
+                state.rooms[hosting.instance]?.history.restart()
+            }
             let link = state.links[hosting.ins]
             // The same placement with another owner or capacity: nobody has to enter again.
             if known?.epoch == hosting.epoch {

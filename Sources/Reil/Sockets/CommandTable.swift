@@ -59,29 +59,32 @@ extension SocketLoop {
 extension SocketLoop {
     private func authenticate(_ number: Int, _ frame: SocketFrame) async {
         do throws(APIError) {
-            switch try credential(frame, hasUpgrade: session(number)?.hasUpgradeCredential) {
-            case (let form, let token)?: await authenticate(number, form, token, for: frame)
+            let input = try authentication(frame)
+            switch try credential(input, hasUpgrade: session(number)?.hasUpgradeCredential) {
+            case (let form, let token)?: await authenticate(number, form, token, for: frame, input)
             case nil:
                 // The login at the upgrade stands, and is told of once more.
-                guard let session = session(number) else { return }
-                session.machine.authenticated(asSomebodyElse: false)
-                tellAuthenticated(session, frame)
+                await authenticated(number, frame, input)
             }
         } catch {
             refused(number, frame, error)
         }
     }
 
-    /// What `authenticate` shows; nil where the upgrade had it.
-    private func credential(
-        _ frame: SocketFrame, hasUpgrade: Bool?
-    ) throws(APIError) -> (CredentialForm, [UInt8])? {
-        let input: SocketMessages.Authenticate
+    private func authentication(
+        _ frame: SocketFrame
+    ) throws(APIError) -> SocketMessages.Authenticate {
         do throws(InvalidFields) {
-            input = try frame.decode(SocketMessages.Authenticate.self)
+            return try frame.decode(SocketMessages.Authenticate.self)
         } catch {
             throw APIError(.authInvalidInput, error)
         }
+    }
+
+    /// What `authenticate` shows; nil where the upgrade had it.
+    private func credential(
+        _ input: SocketMessages.Authenticate, hasUpgrade: Bool?
+    ) throws(APIError) -> (CredentialForm, [UInt8])? {
         let text: String
         let isToken: Bool
         switch (input.token, input.integrity) {
@@ -103,18 +106,34 @@ extension SocketLoop {
 
     /// Finds out whose a credential is: of the command in `frame`, or of the upgrade.
     func authenticate(
-        _ number: Int, _ form: CredentialForm, _ token: [UInt8], for frame: SocketFrame?
+        _ number: Int, _ form: CredentialForm, _ token: [UInt8], for frame: SocketFrame?,
+        _ input: SocketMessages.Authenticate? = nil
     ) async {
         do throws(APIError) {
             let entry = try await services.authenticator.resolve(form, token, on: loop)
             guard let session = session(number) else { return }
             adopt(session, try identity(entry, of: session))
-            tellAuthenticated(session, frame)
+            await authenticated(number, frame, input)
         } catch {
             // On the socket a grant that is dead has an error of its own.
             let isDeadGrant = form == .integrity && error.code == .userNotLogged
             refused(number, frame, isDeadGrant ? APIError(.integrityNotFound) : error)
         }
+    }
+
+    /// It is known who speaks: the client is told, after what it missed where it comes back.
+    private func authenticated(
+        _ number: Int, _ frame: SocketFrame?, _ input: SocketMessages.Authenticate?
+    ) async {
+        guard let session = session(number) else { return }
+        if let frame, let word = input?.resume {
+            // What it asks meanwhile waits.
+            session.machine.beginAuthentication()
+            if await resume(session, by: word, last: input?.last ?? [:], for: frame) { return }
+        }
+        guard let session = self.session(number) else { return }
+        session.machine.authenticated(asSomebodyElse: false)
+        tellAuthenticated(session, frame)
     }
 
     private func identity(
@@ -140,8 +159,7 @@ extension SocketLoop {
 
     private func tellAuthenticated(_ session: SocketSession, _ frame: SocketFrame?) {
         guard let identity = session.identity else { return }
-        // Nothing is kept for a resume yet, so none succeeds.
-        let resume = Base64.encodeURL(services.ambient.random.bytes(32))
+        let resume = makeResumeWord(session)
         let isInternal = identity.caller.user != nil
         if let frame {
             let answer = SocketMessages.Authenticated(
@@ -149,10 +167,15 @@ extension SocketLoop {
                 replayed: false)
             send(frame.answer(answer), to: session)
         }
-        let told = AuthenticatedEvent(
-            user: identity.reference, internal: isInternal, resume: resume)
-        event(.authenticated, EncodedJSON(told), to: session)
+        tellLogin(identity, resume, to: session)
         performWaiting(session)
+    }
+
+    /// What follows the answer, and alone tells of a login at the upgrade.
+    func tellLogin(_ identity: Identity, _ resume: String, to session: SocketSession) {
+        let told = AuthenticatedEvent(
+            user: identity.reference, internal: identity.caller.user != nil, resume: resume)
+        event(.authenticated, EncodedJSON(told), to: session)
     }
 
     private func refused(_ number: Int, _ frame: SocketFrame?, _ error: APIError) {

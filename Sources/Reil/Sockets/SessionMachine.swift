@@ -50,7 +50,8 @@ struct SessionMachine {
     /// Whether an authentication is under way.
     private(set) var isBusy = false
     private var tries = 0
-    private var sequence: Int64 = 0
+    /// The number of the last event of the subgroup `avr`.
+    private(set) var sequence: Int64 = 0
     private var waiting: [SocketFrame] = []
     private var commands = Bucket()
     private var volume = Bucket()
@@ -163,6 +164,12 @@ struct SessionMachine {
         } else {
             subscriptions.subtract(events)
         }
+    }
+
+    /// It goes on for another socket.
+    mutating func goOn(from sequence: Int64, _ subscriptions: EventSet) {
+        self.sequence = max(self.sequence, sequence)
+        self.subscriptions.formUnion(subscriptions)
     }
 
     /// The number of the next event of the subgroup `avr`.

@@ -12,6 +12,10 @@ struct SocketServices: Sendable {
     let ambient: Ambient
     /// Bytes that may wait for one socket.
     let queue: Int
+    /// By which words sockets may be resumed.
+    let resumes: ResumeBook
+    /// For how long, once they have dropped.
+    let resumeTime: Duration
     /// How long sockets outlive the link to Eta.
     let orphanGrace: Duration
 }
@@ -30,6 +34,8 @@ actor SocketLoop {
     /// Those that have not logged in, the oldest first; some are gone or have.
     var anonymous: [Int] = []
     var visitors: Set<Int> = []
+    /// Those that have dropped and may be resumed, in that order; some are gone, or were.
+    var dormant: [Int] = []
     /// Those that wait to be let into a room.
     var joining: Set<Int> = []
     var rooms: [InstanceID: Room] = [:]
@@ -118,8 +124,9 @@ extension SocketLoop {
         if !frames.isEmpty { session.sink.send(framed: frames) }
     }
 
-    fileprivate func closed(number: Int) {
-        if let session = sessions[number] { forget(session) }
+    fileprivate func closed(number: Int, _ code: CloseCode) {
+        guard let session = sessions[number] else { return }
+        if mayDoze(session, code) { doze(session) } else { forget(session) }
     }
 
     private func perform(_ verdict: SessionMachine.Verdict, _ session: SocketSession) {
@@ -148,6 +155,7 @@ extension SocketLoop {
 
     private func forget(_ session: SocketSession) {
         sessions[session.number] = nil
+        if let key = session.resumeKey { services.resumes.forget(key) }
         leaveAll(session)
         unlist(session)
         visitors.remove(session.number)
@@ -193,8 +201,16 @@ extension SocketLoop {
     func noteSubscriptions(_ session: SocketSession) {
         if session.machine.subscriptions.isOfInterest {
             listeners.insert(session.number)
+            remember(session)
         } else {
             listeners.remove(session.number)
+        }
+    }
+
+    /// A socket that would be worth resuming: from here on its events are kept for a while.
+    func remember(_ session: SocketSession) {
+        if session.recent == nil {
+            session.recent = RecentEvents(since: session.machine.sequence)
         }
     }
 
@@ -229,6 +245,7 @@ extension SocketLoop {
 extension SocketLoop {
     /// Sends what is never dropped: a socket that cannot take it is too slow.
     func send(_ message: [UInt8], to session: SocketSession) {
+        if let resuming = session.resuming { return resuming.held.append(.text(message)) }
         guard hasRoom(for: message.count, session) else { return end(session, .slow) }
         session.sink.send(text: message)
     }
@@ -242,9 +259,12 @@ extension SocketLoop {
         _ event: SocketEvent, _ data: EncodedJSON, redirect: Gateway? = nil,
         to session: SocketSession
     ) {
+        // Its number comes behind those of the socket for which this one goes on.
+        if let resuming = session.resuming { return resuming.held.append(.event(event, data)) }
         let number = session.machine.nextSequence()
-        send(
-            EventFrame.make(event, sequence: number, redirect: redirect, data: data), to: session)
+        let frame = EventFrame.make(event, sequence: number, redirect: redirect, data: data)
+        if session.recent != nil { session.recent?.append(number, frame) }
+        send(frame, to: session)
     }
 
     /// Tells of a changed object those who listen and may know.
@@ -287,5 +307,7 @@ private struct SocketReceiver: MessageReceiver {
 
     func writable() { sockets.assumeIsolated { $0.writable(number) } }
 
-    func closed(_ code: CloseCode) { sockets.assumeIsolated { $0.closed(number: number) } }
+    func closed(_ code: CloseCode) {
+        sockets.assumeIsolated { $0.closed(number: number, code) }
+    }
 }

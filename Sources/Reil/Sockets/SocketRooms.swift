@@ -77,11 +77,12 @@ extension SocketLoop {
     ) {
         guard let session = sessions[number],
             let place = session.memberships.firstIndex(where: { $0.player == player }),
-            let pending = session.memberships[place].pending
+            let frame = session.memberships[place].pending?.frame
         else { return }
         session.memberships[place].pending = nil
+        remember(session)
         if !session.memberships.contains(where: { $0.pending != nil }) { joining.remove(number) }
-        let answer = pending.frame.answer { $0.append(snapshot) }
+        let answer = frame.answer { $0.append(snapshot) }
         guard hasRoom(forSnapshot: answer.count, session) else { return end(session, .slow) }
         session.sink.send(text: answer)
         let room = rooms[instance] ?? Room()
@@ -116,7 +117,8 @@ extension SocketLoop {
             let pending = session.membership(in: instance)?.pending
         else { return }
         leave(session, instance, .disconnected)
-        send(pending.frame.refusal(APIError(.noInstanceServer)), to: session)
+        guard let frame = pending.frame else { return missedRoom(instance, session) }
+        send(frame.refusal(APIError(.noInstanceServer)), to: session)
     }
 
     private func member(_ instance: InstanceID, _ player: PlayerID) -> SocketSession? {
@@ -136,6 +138,10 @@ extension SocketLoop {
         services.roster.leave(instance, membership.player, type)
         let caller = identity.caller
         Task.immediate { await self.returnSeat(.id(instance), membership.player, caller) }
+    }
+
+    func leaveOne(_ session: SocketSession, _ instance: InstanceID) {
+        leave(session, instance, .disconnected)
     }
 
     func leaveAll(_ session: SocketSession) {
@@ -219,7 +225,8 @@ extension SocketLoop {
     private func putOut(_ session: SocketSession, _ instance: InstanceID, _ type: LeaveType) {
         guard let membership = remove(session, instance) else { return }
         if let pending = membership.pending {
-            return send(pending.frame.refusal(APIError(.instanceNotFound)), to: session)
+            guard let frame = pending.frame else { return missedRoom(instance, session) }
+            return send(frame.refusal(APIError(.instanceNotFound)), to: session)
         }
         let left = SocketMessages.Left(
             instance: instance, player: membership.player, type: type)

@@ -1,5 +1,6 @@
 import API
 import Base
+import Crypto
 import Domain
 import HTTP
 
@@ -47,16 +48,17 @@ struct Membership {
     var isEntered: Bool { pending == nil }
 }
 
-/// An `instance-join` whose seat is taken and whose Ins has not answered.
+/// An `instance-join` whose seat is taken and whose Ins has not answered; or, without a frame, one
+/// who comes back.
 struct PendingJoin {
-    let frame: SocketFrame
+    let frame: SocketFrame?
     let deadline: Instant
 }
 
 /// One client's socket as its loop keeps it. It is small: tens of thousands of them do nothing.
 final class SocketSession {
     let number: Int
-    let sink: any WebSocketSink
+    var sink: any WebSocketSink
     var machine: SessionMachine
     var identity: Identity?
     /// Since when nobody could say whether what it rests on still counts; nil while Eta would.
@@ -72,6 +74,14 @@ final class SocketSession {
     /// Bytes of a snapshot that is on its way: until the client has read it so much more may wait,
     /// as nobody can read a room before it was told of it.
     var snapshotBytes = 0
+    /// By what it may be resumed.
+    var resumeKey: SHA256Digest?
+    /// Until when it may be, once it has dropped.
+    var dormantUntil: Instant?
+    /// What it was sent last, where it would be worth resuming.
+    var recent: RecentEvents?
+    /// The other socket for which it goes on, until all is told.
+    var resuming: SocketLoop.Resuming?
     /// What did not fit into the rate or the socket; nil nearly always.
     var excess: Excess?
 

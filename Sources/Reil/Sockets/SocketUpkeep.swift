@@ -36,6 +36,7 @@ extension SocketLoop {
                 }
             }
         }
+        endDormant(now)
         if isUnchecked { endUnchecked(now) }
         if !owed.isEmpty { Task.immediate { await self.returnOwed() } }
         if !sessions.isEmpty || !owed.isEmpty { startTicking() }

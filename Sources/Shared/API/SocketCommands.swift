@@ -82,8 +82,10 @@ public enum SocketMessages {
         public let token: String?
         /// The integrity.
         public let integrity: String?
-        /// The resume.
+        /// By what an older socket is resumed.
         public let resume: String?
+        /// The number of the last event of each subgroup that was seen.
+        public let last: [String: Int64]?
     }
     /// The answer to `authenticate`.
     public struct Authenticated: Codable, Sendable {
