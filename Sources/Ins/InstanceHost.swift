@@ -121,6 +121,7 @@ actor InstanceHost {
             else { continue }
             switch entry.command {
             case .data: room.machine.data(frame, in: entry.range, from: entry.player)
+            case .object: object(frame, entry, room, link)
             case .transform:
                 room.machine.transform(frame, in: entry.range, from: entry.player, now: now)
             }
@@ -128,6 +129,26 @@ actor InstanceHost {
             touched[ObjectIdentifier(room)] = room
         }
         for room in touched.values { changed(room) }
+    }
+
+    /// What a member wants of an object is answered, behind a ticket that it came with.
+    private func object(
+        _ frame: [UInt8], _ entry: RoomCommands.Entry, _ room: Room, _ link: any ReilLink
+    ) {
+        guard entry.range.count > 8 else { return }
+        let json = entry.range.lowerBound + 8
+        let ticket = frame[entry.range.lowerBound..<json].reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        let result = room.machine.object(
+            frame, in: json..<entry.range.upperBound, from: entry.player)
+        var (object, error): (RoomObject?, UInt16?)
+        switch result {
+        case .success(let changed): object = changed
+        case .failure(let refusal): error = refusal.code.rawValue
+        }
+        link.send(
+            .object(
+                instance: entry.instance, epoch: entry.epoch, player: entry.player,
+                ticket: ticket, object: object, error: error))
     }
 
     /// A link is gone: its members may come back by it or another for a moment.

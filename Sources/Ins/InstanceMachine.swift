@@ -10,6 +10,7 @@ struct InstanceMachine: ~Copyable {
     /// In the order in which they came.
     private(set) var players: [Player] = []
     private var transforms: TransformTable
+    private var objects = ObjectTable()
     private var batch = RoomBatchWriter()
     private var sequence: Int64 = 0
     private let subgroup: String
@@ -60,7 +61,7 @@ struct InstanceMachine: ~Copyable {
 
     private func snapshot(for player: Player?) -> RoomSnapshot {
         RoomSnapshot(
-            instance: hosting.instance, player: player, players: players, objects: [],
+            instance: hosting.instance, player: player, players: players, objects: objects.all,
             transforms: transforms.all)
     }
 
@@ -98,6 +99,7 @@ struct InstanceMachine: ~Copyable {
         guard let index = players.firstIndex(where: { $0.id == player }) else { return }
         players.remove(at: index)
         transforms.forget(player)
+        for freed in objects.release(allOf: player) { tell(of: freed, sender: nil) }
         let left = SocketMessages.Left(instance: hosting.instance, player: player, type: type)
         say(.instanceLeft, sender: nil, to: .others) { JSONCoder.encode(left, into: &$0) }
     }
@@ -135,7 +137,57 @@ struct InstanceMachine: ~Copyable {
     ) {
         guard holds(player) else { return }
         try? transforms.take(
-            frame, in: range, from: player, mayMoveObjects: master == player, now: now)
+            frame, in: range, from: player, now: now
+        ) { [objects, master] name in
+            master == player || objects.holder(of: name) == player
+        }
+    }
+
+    /// A member wants something of an object: the command's `data` is the object in `range` of
+    /// `frame`. The others are told what comes of it.
+    mutating func object(
+        _ frame: [UInt8], in range: Range<Int>, from player: PlayerID
+    ) -> Result<RoomObject, APIError> {
+        guard holds(player), let object = try? JSONScanner.object(frame, in: range),
+            let name = object["object"].flatMap({ JSONScanner.text(frame, $0) })
+                .flatMap({ ObjectName($0) }),
+            let action = object["action"].flatMap({ JSONScanner.text(frame, $0) })
+                .flatMap({ ObjectAction(rawValue: $0) }),
+            object["data"]?.count ?? 0 <= SocketMessages.objectLimit
+        else { return .failure(APIError(.instanceInvalidInput)) }
+        do throws(ObjectTable.Refusal) {
+            let changed = try objects.perform(
+                action, name.text, data: object["data"].map { frame[$0] }, by: player)
+            tell(of: changed, sender: player)
+            return .success(changed)
+        } catch {
+            switch error {
+            case .notHeld: return .failure(APIError(.userDontHavePermission))
+            case .tooMany: return .failure(APIError(.payloadTooLarge))
+            }
+        }
+    }
+
+    private mutating func tell(of object: RoomObject, sender: PlayerID?) {
+        let told = ObjectEvent(instance: hosting.instance, object)
+        say(.instanceObject, sender: sender, to: .others) { JSONCoder.encode(told, into: &$0) }
+    }
+
+    /// What `instance-object` says.
+    private struct ObjectEvent: Encodable {
+        let instance: InstanceID
+        let object: String
+        let holder: PlayerID?
+        let data: JSONValue?
+        let version: Int
+
+        init(instance: InstanceID, _ object: RoomObject) {
+            self.instance = instance
+            self.object = object.object
+            holder = object.holder
+            data = object.data
+            version = object.version
+        }
     }
 
     /// All that waits, as one frame for every Reil that has members here.

@@ -72,10 +72,10 @@ struct TransformTable {
     }
 
     /// Takes what `player` says in an `instance-transform`, whose `data` is the object in `range`
-    /// of `frame`.
+    /// of `frame`; `mayMove`: whether an object is theirs to move.
     mutating func take(
-        _ frame: [UInt8], in range: Range<Int>, from player: PlayerID, mayMoveObjects: Bool,
-        now: Timestamp
+        _ frame: [UInt8], in range: Range<Int>, from player: PlayerID, now: Timestamp,
+        mayMove: (_ object: String) -> Bool
     ) throws(Refusal) {
         guard let words = TransformWords(frame, range), words.at <= now + Self.tolerance else {
             throw .malformed
@@ -83,7 +83,7 @@ struct TransformTable {
         var mover = movers[player] ?? Mover(name: "p:\(player.text)")
         let path = try Self.path(frame[words.path], of: mover.name)
         let isObject = path.utf8.first == UInt8(ascii: "o")
-        if isObject, !mayMoveObjects { throw .notOwned }
+        if isObject, !mayMove(String(path.dropFirst(2).prefix { $0 != "/" })) { throw .notOwned }
         guard let transform = words.transform(frame, of: player, path: path),
             transform.p.allSatisfy({ abs($0) <= Self.farthest })
         else { throw .malformed }

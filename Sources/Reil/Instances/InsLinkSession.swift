@@ -155,7 +155,16 @@ final class InsLinkSession: MessageReceiver {
             roster.tell(of: self)
         case (.refused(let instance, let epoch, let player), .some):
             roster.refused(instance, epoch, player, by: self)
-        case (.hello, .some), (.load, nil), (.refused, nil), (.entered, _), (.resumed, _):
+        case (
+            .object(let instance, let epoch, let player, let ticket, let object, let error), .some
+        ):
+            let answer: Result<RoomObject, APIError> =
+                if let object { .success(object) } else {
+                    .failure(APIError(error.flatMap { ErrorCode(rawValue: $0) } ?? .internalError))
+                }
+            roster.answered(ticket, answer, of: player, in: instance, epoch, by: self)
+        case (.hello, .some), (.load, nil), (.refused, nil), (.object, nil), (.entered, _),
+            (.resumed, _):
             throw Refusal(reason: "out of turn")
         }
     }

@@ -175,6 +175,21 @@ extension InsRoster {
         sockets.onLoop { $0.cameBack(room, at: seat.socket) }
     }
 
+    /// An Ins answers what a member wanted of an object.
+    func answered(
+        _ ticket: Int64, _ answer: Result<RoomObject, APIError>, of player: PlayerID,
+        in instance: InstanceID, _ epoch: Int64, by link: InsLinkSession
+    ) {
+        let found = state.withLock { state -> (Seat, SocketLoop)? in
+            guard let room = Self.room(instance, epoch, of: link, state),
+                let seat = room.seats[player]
+            else { return nil }
+            return (seat, state.sockets[seat.loop])
+        }
+        guard let (seat, sockets) = found else { return }
+        sockets.onLoop { $0.answered(ticket, answer, at: seat.socket) }
+    }
+
     /// The sockets of a loop.
     func sockets(at index: Int) -> SocketLoop? {
         state.withLock { $0.sockets.indices.contains(index) ? $0.sockets[index] : nil }

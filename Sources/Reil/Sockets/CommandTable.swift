@@ -20,7 +20,7 @@ extension SocketLoop {
         case .instanceTransform: move(frame, session)
         case .instanceModerate: Task.immediate { await self.moderate(number, frame) }
         case .instanceInvite: Task.immediate { await self.invite(number, frame) }
-        case .instanceObject: refuse(frame, APIError(.notImplemented), session)
+        case .instanceObject: handle(frame, session)
         }
     }
 
@@ -350,6 +350,69 @@ extension SocketLoop {
             .data, from: membership.player, to: instance, epoch: route.epoch,
             json: frame.bytes[shape.range])
         send(frame.answer { $0.append("{}") }, to: session)
+    }
+
+    /// Something is wanted of an object: the room answers.
+    private func handle(_ frame: SocketFrame, _ session: SocketSession) {
+        let input: SocketMessages.ObjectCommand
+        do throws(InvalidFields) {
+            input = try frame.decode(SocketMessages.ObjectCommand.self)
+        } catch {
+            return refuse(frame, APIError(.instanceInvalidInput, error), session)
+        }
+        guard let instance = input.instance ?? frame.target.instance,
+            let membership = session.membership(in: instance), membership.isEntered
+        else { return refuse(frame, APIError(.notInInstance), session) }
+        guard let range = frame.data, let object = try? JSONScanner.object(frame.bytes, in: range),
+            object["data"]?.count ?? 0 <= SocketMessages.objectLimit
+        else { return refuse(frame, APIError(.payloadTooLarge), session) }
+        guard let route = services.roster.route(to: instance) else {
+            return refuse(frame, APIError(.noInstanceServer), session)
+        }
+        guard session.questions.count < SessionMachine.Limits.waiting else {
+            return refuse(frame, .tooManyRequests(retryAfter: .seconds(1)), session)
+        }
+        lastTicket += 1
+        let ticket = lastTicket
+        session.questions[ticket] = RoomQuestion(frame: frame, deadline: now + Self.answerTime)
+        questioning.insert(session.number)
+        var json = ByteWriter(capacity: 8 + range.count)
+        json.append(bigEndian: UInt64(bitPattern: ticket))
+        json.append(frame.bytes[range])
+        route.link.send(
+            .object, from: membership.player, to: instance, epoch: route.epoch,
+            json: json.array()[...])
+    }
+
+    /// How long a room may take to answer.
+    private static let answerTime = Duration.seconds(5)
+
+    /// A room has answered.
+    func answered(_ ticket: Int64, _ answer: Result<RoomObject, APIError>, at number: Int) {
+        guard let session = session(number),
+            let question = session.questions.removeValue(forKey: ticket)
+        else { return }
+        if session.questions.isEmpty { questioning.remove(number) }
+        switch answer {
+        case .success(let object):
+            send(question.frame.answer(SocketMessages.ObjectAnswer(object)), to: session)
+        case .failure(let error): refuse(question.frame, error, session)
+        }
+    }
+
+    /// Rooms that have not answered in time will not.
+    func endUnanswered(_ now: Instant) {
+        for number in questioning {
+            guard let session = session(number) else {
+                questioning.remove(number)
+                continue
+            }
+            for (ticket, question) in session.questions where question.deadline <= now {
+                session.questions[ticket] = nil
+                refuse(question.frame, APIError(.noInstanceServer), session)
+            }
+            if session.questions.isEmpty { questioning.remove(number) }
+        }
     }
 
     private func move(_ frame: SocketFrame, _ session: SocketSession) {

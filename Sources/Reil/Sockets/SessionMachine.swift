@@ -114,7 +114,6 @@ struct SessionMachine {
         }
         if frame.target == .other { return .answer(frame.refusal(APIError(.serviceNotFound))) }
         guard let command else { return .answer(frame.refusal(APIError(.requestNotFound))) }
-        guard command.isBuilt else { return .answer(frame.refusal(APIError(.notImplemented))) }
         switch command {
         case .ping: break
         case .authenticate: isBusy = true

@@ -36,6 +36,9 @@ actor SocketLoop {
     var visitors: Set<Int> = []
     /// Those that have dropped and may be resumed, in that order; some are gone, or were.
     var dormant: [Int] = []
+    /// Those that wait for an answer of a room, and the last ticket of such a question.
+    var questioning: Set<Int> = []
+    var lastTicket: Int64 = 0
     /// Those that wait to be let into a room.
     var joining: Set<Int> = []
     var rooms: [InstanceID: Room] = [:]
@@ -162,6 +165,7 @@ extension SocketLoop {
         listeners.remove(session.number)
         hasty.remove(session.number)
         joining.remove(session.number)
+        questioning.remove(session.number)
     }
 }
 

@@ -37,6 +37,12 @@ struct Identity {
     }
 }
 
+/// A command that a room answers.
+struct RoomQuestion {
+    let frame: SocketFrame
+    let deadline: Instant
+}
+
 /// A player of a socket.
 struct Membership {
     let instance: InstanceID
@@ -74,6 +80,8 @@ final class SocketSession {
     /// Bytes of a snapshot that is on its way: until the client has read it so much more may wait,
     /// as nobody can read a room before it was told of it.
     var snapshotBytes = 0
+    /// What rooms were asked and have not answered, by ticket; empty nearly always.
+    var questions: [Int64: RoomQuestion] = [:]
     /// By what it may be resumed.
     var resumeKey: SHA256Digest?
     /// Until when it may be, once it has dropped.

@@ -37,6 +37,7 @@ extension SocketLoop {
             }
         }
         endDormant(now)
+        if !questioning.isEmpty { endUnanswered(now) }
         if isUnchecked { endUnchecked(now) }
         if !owed.isEmpty { Task.immediate { await self.returnOwed() } }
         if !sessions.isEmpty || !owed.isEmpty { startTicking() }

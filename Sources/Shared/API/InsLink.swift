@@ -34,6 +34,10 @@ public enum InsStatement: Codable, Sendable {
     /// The players of a ``InsInstruction/resume`` are in: `snapshot` is the room as it is now, as
     /// they may have missed something.
     case resumed(instance: InstanceID, epoch: Int64, snapshot: RoomSnapshot)
+    /// What came of the command about an object that had that ticket: the object, or an error.
+    case object(
+        instance: InstanceID, epoch: Int64, player: PlayerID, ticket: Int64, object: RoomObject?,
+        error: UInt16?)
     /// It does not run that instance under that epoch.
     case refused(instance: InstanceID, epoch: Int64, player: PlayerID)
 }
@@ -64,6 +68,11 @@ public struct RoomSnapshot: Codable, Sendable {
     }
 }
 
+/// What a member may do about an object.
+public enum ObjectAction: String, Codable, Sendable, CaseIterable {
+    case acquire, release, set, delete
+}
+
 /// An object of a room.
 public struct RoomObject: Codable, Sendable {
     /// Its name.
@@ -72,12 +81,15 @@ public struct RoomObject: Codable, Sendable {
     public let holder: PlayerID?
     /// How often it has changed.
     public let version: Int
+    /// What its holder said of it last.
+    public let data: JSONValue?
 
     /// An object.
-    public init(object: String, holder: PlayerID?, version: Int) {
+    public init(object: String, holder: PlayerID?, version: Int, data: JSONValue?) {
         self.object = object
         self.holder = holder
         self.version = version
+        self.data = data
     }
 }
 

@@ -173,6 +173,8 @@ public enum RoomCommands {
     public enum Command: UInt8, Sendable {
         case data = 1
         case transform = 2
+        /// Eight bytes of a ticket, by which the answer is known, stand before the JSON.
+        case object = 3
     }
 
     /// One command of a member.

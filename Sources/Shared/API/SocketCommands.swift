@@ -1,7 +1,7 @@
 import Base
 import Domain
 
-/// What a client may ask by socket, docs/client/socket.md. What is not built yet answers 28.
+/// What a client may ask by socket, docs/client/socket.md.
 public enum SocketCommand: String, Sendable, CaseIterable {
     case ping
     case authenticate
@@ -14,16 +14,6 @@ public enum SocketCommand: String, Sendable, CaseIterable {
     case instanceObject = "instance-object"
     case instanceModerate = "instance-moderate"
     case instanceInvite = "instance-invite"
-
-    /// Whether it does what it says already.
-    public var isBuilt: Bool {
-        switch self {
-        case .ping, .authenticate, .subscribe, .unsubscribe, .instanceJoin, .instanceLeave,
-            .instanceData, .instanceTransform, .instanceModerate, .instanceInvite:
-            true
-        case .instanceObject: false
-        }
-    }
 
     /// The errors of its own.
     public var errors: [ErrorCode] {
@@ -135,6 +125,34 @@ public enum SocketMessages {
         public let instance: InstanceSelector?
         /// The as.
         public let `as`: String?
+    }
+    /// Bytes of what is said of an object, docs/client/socket.md, "In an instance".
+    public static let objectLimit = 8 << 10
+
+    /// `instance-object`
+    public struct ObjectCommand: Codable, Sendable {
+        /// The instance.
+        public let instance: InstanceID?
+        /// The object's name.
+        public let object: ObjectName
+        /// What is to be done.
+        public let action: ObjectAction
+    }
+    /// The answer to `instance-object`.
+    public struct ObjectAnswer: Codable, Sendable {
+        /// The object.
+        public let object: String
+        /// Who holds it now; null when it is free.
+        public let holder: PlayerID?
+        /// How often it has changed.
+        public let version: Int
+
+        /// An answer.
+        public init(_ object: RoomObject) {
+            self.object = object.object
+            holder = object.holder
+            version = object.version
+        }
     }
     /// `instance-moderate`: the player or the user, one of the two.
     public struct Moderation: Codable, Sendable, InstanceNaming {

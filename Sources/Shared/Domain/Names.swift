@@ -56,6 +56,24 @@ public struct Description: TextScalar {
     public static let empty = known(Description(""), "")
 }
 
+/// An object's name in a room.
+public struct ObjectName: TextScalar {
+    /// As it was written.
+    public let text: String
+
+    /// 1 to 64 letters, digits, `_`, `.`, `:` and `-`.
+    public init?(_ text: String) {
+        guard Self.shape.accepts(text) else { return nil }
+        self.text = text
+    }
+
+    private static let characters = .letters + .digits + ASCIISet("_.:-")
+    /// `^[A-Za-z0-9_.:-]{1,64}$`
+    public static let shape = TextShape(
+        1...64, .ascii(any: characters, first: characters), pattern: "^[A-Za-z0-9_.:-]{1,64}$",
+        expectation: "1 to 64 letters, digits, _ . : or -", sample: "ball")
+}
+
 /// Why something was done to somebody.
 public struct Reason: TextScalar {
     /// As it was written.

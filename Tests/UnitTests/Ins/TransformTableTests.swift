@@ -25,7 +25,8 @@ struct TransformTableTests {
             """#
         let frame = Array(text.utf8)
         try table.take(
-            frame, in: frame.indices, from: player, mayMoveObjects: true, now: clock.timestamp())
+            frame, in: frame.indices, from: player, now: clock.timestamp()
+        ) { _ in true }
     }
 
     private func size(_ transforms: [RoomTransform]) -> Int {
@@ -76,8 +77,8 @@ struct TransformTableTests {
             #"{"path":"p:@me/new","p":[1,2,3],"at":\#(clock.timestamp().milliseconds)}"#.utf8)
         #expect(throws: TransformTable.Refusal.tooMany) {
             try table.take(
-                frame, in: frame.indices, from: player, mayMoveObjects: false,
-                now: clock.timestamp())
+                frame, in: frame.indices, from: player, now: clock.timestamp()
+            ) { _ in false }
         }
         // Unchanged, so stale and not too many.
         #expect(throws: TransformTable.Refusal.stale) {
