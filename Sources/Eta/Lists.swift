@@ -21,11 +21,16 @@ struct IDList<Kind: IDKind>: ColumnValue {
 
 extension SQL {
     /// The ids of an ``IDList`` in `?1` as a table of one column: `WHERE id IN (\(SQL.idList))`.
-    static let idList: SQL = """
-        WITH RECURSIVE place (at) AS (
-            SELECT 1 UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(?1))
-        SELECT substr(?1, at, 16) FROM place
+    static let idList = ids(in: "?1")
+
+    /// The same of any argument.
+    static func ids(in argument: SQL) -> SQL {
         """
+        WITH RECURSIVE place (at) AS (
+            SELECT 1 UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(\(argument)))
+        SELECT substr(\(argument), at, 16) FROM place
+        """
+    }
 }
 
 /// People of any node as one text, each with a blank before and after it: whether one is among

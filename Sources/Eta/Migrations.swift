@@ -10,6 +10,7 @@ public enum EtaMigration: Int, Migration {
     case addWaiting
     case addDeliveries
     case addFileTotal
+    case addSearch
 
     /// What it does.
     public var sql: StaticString {
@@ -22,6 +23,7 @@ public enum EtaMigration: Int, Migration {
         case .addWaiting: Self.waiting
         case .addDeliveries: Self.deliveries
         case .addFileTotal: Self.fileTotal
+        case .addSearch: Self.search
         }
     }
 

@@ -19,6 +19,24 @@ enum OrphanStore {
         UNION SELECT followed FROM follow
         """)
 
+    /// What is kept beside the rows, and is not as they are.
+    private static let stale = Query<String>(
+        """
+        SELECT name FROM list_total
+        WHERE count <> CASE name
+            WHEN 'user' THEN (SELECT count(*) FROM user)
+            WHEN 'world' THEN (SELECT count(*) FROM world)
+            WHEN 'private' THEN
+                (SELECT count(*) FROM world WHERE instr(tags, ' avr:private ') > 0)
+            ELSE (SELECT count(*) FROM user_tag WHERE tag = substr(name, 5)) END
+        UNION ALL SELECT 'names of users' WHERE EXISTS (
+            SELECT 1 FROM user LEFT JOIN user_text ON user_id = id
+            WHERE user_text.username IS NOT username_key OR user_text.displayname IS NOT displayname_key)
+        UNION ALL SELECT 'titles of worlds' WHERE EXISTS (
+            SELECT 1 FROM world LEFT JOIN world_text ON world_id = id
+            WHERE world_text.title IS NOT title_key OR world_text.tags IS NOT world.tags)
+        """)
+
     /// What is wrong, one line each.
     static func problems(_ reader: borrowing Reader<APIError>) throws(APIError) -> [String] {
         var problems: [String] = []
@@ -26,6 +44,7 @@ enum OrphanStore {
         if grants > 0 { problems.append("\(grants) grants abroad are of logins that are over") }
         let (sum, total) = (try FileTable.sum(reader), try FileTable.total(reader))
         if sum != total { problems.append("files are counted as \(total) bytes, not \(sum)") }
+        for name in try reader.all(stale) { problems.append("lists are wrong about \(name)") }
         guard let home = try NodeStore.address(reader) else { return problems }
         for person in try reader.all(people) where person.isInternal(to: home) {
             if try UserStore.find(person.id, reader) == nil {

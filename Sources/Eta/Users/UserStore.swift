@@ -118,22 +118,41 @@ enum UserStore {
     private static let pageOfNamed: PageOf<IDList<UserKind>> = page(named)
     private static let countOfNamed: CountOf<IDList<UserKind>> = count(named)
 
+    private static let found = Query<SearchMatch, Int, UserID>(
+        """
+        SELECT user_id FROM user_text
+        WHERE row IN (SELECT rowid FROM user_search WHERE user_search MATCH ?1 LIMIT ?2)
+        """)
+    private static let matches = Query<SearchMatch, Int>(
+        "SELECT count(*) FROM user_search WHERE user_search MATCH ?1")
+    private static let isOther = Query<UserID, String?, Tag?, Bool>(
+        "SELECT NOT EXISTS (SELECT 1 FROM user WHERE id = ?1 AND \(match))")
+    private static let tagged: SQL = """
+        id IN (SELECT user_id FROM user_tag
+            WHERE tag = ?3 AND user_id <> ?1 AND user_id > ?4 ORDER BY user_id LIMIT ?5)
+        AND ?2 IS NULL
+        """
+    private static let pageOfTagged: PageOf<UserID> = page(tagged)
+
     private typealias PageOf<Who: ColumnValue> = Query<
         Who, String?, Tag?, [UInt8], Int, UserEntry
     >
     private typealias CountOf<Who: ColumnValue> = Query<Who, String?, Tag?, Int>
 
     private static func page<Who: ColumnValue>(_ which: SQL) -> PageOf<Who> {
-        Query(
-            """
-            SELECT \(UserRow.columns),
-                (SELECT coalesce(group_concat(tag, ' '), '') FROM user_tag
-                    WHERE user_id = user.id) AS tags
-            FROM user
-            WHERE \(which) AND id > ?4
-            ORDER BY id
-            LIMIT ?5
-            """)
+        Query(pageText(which))
+    }
+
+    private static func pageText(_ which: SQL) -> SQL {
+        """
+        SELECT \(UserRow.columns),
+            (SELECT coalesce(group_concat(tag, ' '), '') FROM user_tag
+                WHERE user_id = user.id) AS tags
+        FROM user
+        WHERE \(which) AND id > ?4
+        ORDER BY id
+        LIMIT ?5
+        """
     }
 
     private static func count<Who: ColumnValue>(_ which: SQL) -> CountOf<Who> {
@@ -228,14 +247,48 @@ enum UserStore {
         let (search, tag) = (filter.search, filter.tag)
         switch filter.among {
         case .all(let account):
-            entries = try reader.all(pageOfOthers, account, search, tag, after, limit)
-            total = try reader.first(countOfOthers, account, search, tag)
+            (entries, total) = try pageOfAll(but: account, filter, after, limit, reader)
         case .these(let users):
             let ids = IDList(users)
             entries = try reader.all(pageOfNamed, ids, search, tag, after, limit)
             total = try reader.first(countOfNamed, ids, search, tag)
         }
         return (entries.map { ($0.user, $0.tags) }, total ?? 0)
+    }
+
+    /// The same of all accounts, by whatever finds them soonest.
+    private static func pageOfAll(
+        but account: UserID, _ filter: Filter, _ after: [UInt8], _ limit: Int,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> ([UserEntry], Int?) {
+        let (search, tag) = (filter.search, filter.tag)
+        var total: Int?
+        let wanted = search.map {
+            SearchMatch.Wanted(columns: "username displayname", text: $0)
+        }
+        // Where the index of names finds few, only they are looked at.
+        for attempt in SearchMatch.attempts(wanted.map { [$0] } ?? []) {
+            let few = try reader.all(found, attempt, SearchMatch.few + 1)
+            guard few.count <= SearchMatch.few else { continue }
+            let ids = IDList(few.filter { $0 != account })
+            return (
+                try reader.all(pageOfNamed, ids, search, tag, after, limit),
+                try reader.first(countOfNamed, ids, search, tag)
+            )
+        }
+        if let match = wanted.flatMap({ SearchMatch([$0]) }) {
+            if tag == nil { total = try reader.first(matches, match) }
+        } else if search == nil {
+            total = try ListTotals.count(tag.map { "tag:\($0.text)" } ?? "user", reader)
+        }
+        let isTagged = search == nil && tag != nil
+        let entries = try reader.all(
+            isTagged ? pageOfTagged : pageOfOthers, account, search, tag, after, limit)
+        guard let total else {
+            return (entries, try reader.first(countOfOthers, account, search, tag))
+        }
+        let isOther = try reader.first(isOther, account, search, tag) ?? true
+        return (entries, total - (isOther ? 0 : 1))
     }
 
     /// Makes an account; 67 when its name or email address is taken.

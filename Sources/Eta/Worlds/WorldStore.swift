@@ -84,28 +84,62 @@ enum WorldStore {
     private static let byOwner = Query<UserID, WorldRow>(
         "SELECT \(WorldRow.columns) FROM world WHERE owner_id = ?1 ORDER BY id")
 
+    private typealias PageQuery = Query<
+        String?, Tag?, UserID?, UserReference?, UserID?, Bool, [UInt8], Int, IDList<WorldKind>?,
+        WorldRow
+    >
+    private typealias CountQuery = Query<
+        String?, Tag?, UserID?, UserReference?, UserID?, Bool, IDList<WorldKind>?, Int
+    >
     /// A private world is seen by its owner, its contributors and the members of its instances.
-    private static let filter: SQL = """
-        (?1 IS NULL OR instr(title_key, ?1) > 0)
-        AND (?2 IS NULL OR instr(tags, ' ' || ?2 || ' ') > 0)
-        AND (?3 IS NULL OR owner_id = ?3)
-        AND (instr(tags, ' avr:private ') = 0 OR ?6 OR owner_id = ?5
+    private static let visible: SQL = """
+        (instr(tags, ' avr:private ') = 0 OR ?6 OR owner_id = ?5
             OR instr(contributors, ' ' || ?4 || ' ') > 0
             OR id IN (
                 SELECT own_world FROM player JOIN instance ON instance.id = instance_id
                 WHERE user = ?4 AND own_world IS NOT NULL))
         """
-    private static let page = Query<
-        String?, Tag?, UserID?, UserReference?, UserID?, Bool, [UInt8], Int, WorldRow
-    >(
+    private static let wanted: SQL = """
+        (?1 IS NULL OR instr(title_key, ?1) > 0)
+        AND (?2 IS NULL OR instr(tags, ' ' || ?2 || ' ') > 0)
+        AND (?3 IS NULL OR owner_id = ?3)
         """
-        SELECT \(WorldRow.columns) FROM world
-        WHERE \(filter) AND id > ?7
-        ORDER BY id
-        LIMIT ?8
+    private static let anywhere: SQL = "\(wanted) AND \(visible)"
+    private static let ofOwner: SQL = "owner_id = ?3 AND \(anywhere)"
+    private static let pageAnywhere: PageQuery = page("\(anywhere) AND ?9 IS NULL")
+    private static let countAnywhere: CountQuery = count("\(anywhere) AND ?7 IS NULL")
+    private static let pageOfOwner: PageQuery = page("\(ofOwner) AND ?9 IS NULL")
+    private static let countOfOwner: CountQuery = count("\(ofOwner) AND ?7 IS NULL")
+    private static let pageOfFound: PageQuery = page(
+        "id IN (\(SQL.ids(in: "?9"))) AND \(anywhere)")
+    private static let countOfFound: CountQuery = count(
+        "id IN (\(SQL.ids(in: "?7"))) AND \(anywhere)")
+    private static let found = Query<SearchMatch, Int, WorldID>(
+        """
+        SELECT world_id FROM world_text
+        WHERE row IN (SELECT rowid FROM world_search WHERE world_search MATCH ?1 LIMIT ?2)
         """)
-    private static let count = Query<String?, Tag?, UserID?, UserReference?, UserID?, Bool, Int>(
-        "SELECT count(*) FROM world WHERE \(filter)")
+    private static let matches = Query<SearchMatch, Int>(
+        "SELECT count(*) FROM world_search WHERE world_search MATCH ?1")
+    /// Of those that are wanted, the private ones that are not for who looks.
+    private static let countHidden: CountQuery = count(
+        "instr(tags, ' avr:private ') > 0 AND \(wanted) AND NOT coalesce(\(visible), 0) AND ?7 IS NULL"
+    )
+
+    private static func page(_ which: SQL) -> PageQuery {
+        Query(
+            """
+            SELECT \(WorldRow.columns) FROM world
+            WHERE \(which) AND id > ?7
+            ORDER BY id
+            LIMIT ?8
+            """)
+    }
+
+    private static func count(_ which: SQL) -> CountQuery {
+        Query("SELECT count(*) FROM world WHERE \(which)")
+    }
+
     private static let hasMember = Query<WorldID, UserReference, Bool>(
         """
         SELECT EXISTS (
@@ -154,13 +188,62 @@ enum WorldStore {
     static func page(
         _ filter: Filter, after: [UInt8], limit: Int, _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> (worlds: [WorldRow], total: Int) {
-        let worlds = try reader.all(
+        if filter.owner != nil {
+            return try page(pageOfOwner, countOfOwner, nil, filter, after, limit, reader)
+        }
+        let search = filter.search.map { SearchMatch.Wanted(columns: "title", text: $0) }
+        let tag = filter.tag.map { SearchMatch.Wanted(columns: "tags", text: " \($0.text) ") }
+        let wanted = [search, tag].compactMap { $0 }
+        // Where the index of titles and tags finds few, only they are looked at.
+        for attempt in SearchMatch.attempts(wanted) {
+            let few = try reader.all(found, attempt, SearchMatch.few + 1)
+            guard few.count <= SearchMatch.few else { continue }
+            return try page(pageOfFound, countOfFound, IDList(few), filter, after, limit, reader)
+        }
+        var known = try SearchMatch(wanted).map { (match) throws(APIError) in
+            try reader.first(matches, match) ?? 0
+        }
+        let isAll = filter.search == nil && filter.tag == nil
+        if isAll { known = try ListTotals.count("world", reader) }
+        guard let known else {
+            return try page(pageAnywhere, countAnywhere, nil, filter, after, limit, reader)
+        }
+        // All but what is hidden, of which there is less to count.
+        let isStranger = filter.viewer == nil && !filter.isAdministrator
+        let worlds = try rows(pageAnywhere, nil, filter, after, limit, reader)
+        let hidden =
+            isAll && isStranger
+            ? try ListTotals.count("private", reader)
+            : try count(countHidden, nil, filter, reader)
+        return (worlds, known - hidden)
+    }
+
+    private static func page(
+        _ page: PageQuery, _ count: CountQuery, _ ids: IDList<WorldKind>?, _ filter: Filter,
+        _ after: [UInt8], _ limit: Int, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> (worlds: [WorldRow], total: Int) {
+        (
+            try rows(page, ids, filter, after, limit, reader),
+            try self.count(count, ids, filter, reader)
+        )
+    }
+
+    private static func rows(
+        _ page: PageQuery, _ ids: IDList<WorldKind>?, _ filter: Filter, _ after: [UInt8],
+        _ limit: Int, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> [WorldRow] {
+        try reader.all(
             page, filter.search, filter.tag, filter.owner, filter.viewer, filter.account,
-            filter.isAdministrator, after, limit)
-        let total = try reader.first(
+            filter.isAdministrator, after, limit, ids)
+    }
+
+    private static func count(
+        _ count: CountQuery, _ ids: IDList<WorldKind>?, _ filter: Filter,
+        _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> Int {
+        try reader.first(
             count, filter.search, filter.tag, filter.owner, filter.viewer, filter.account,
-            filter.isAdministrator)
-        return (worlds, total ?? 0)
+            filter.isAdministrator, ids) ?? 0
     }
 
     /// Whether that person is in an instance of the world here.

@@ -197,6 +197,7 @@ public final class Database: Sendable {
         """
         SELECT sql FROM sqlite_schema
         WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'
+            AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')
         ORDER BY tbl_name, type <> 'table', type, name
         """)
 

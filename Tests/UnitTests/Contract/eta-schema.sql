@@ -141,6 +141,11 @@ CREATE TABLE invite (
 
 CREATE INDEX invite_by_expiry ON invite (expires_at);
 
+CREATE TABLE list_total (
+    name TEXT PRIMARY KEY,
+    count INTEGER NOT NULL CHECK (count >= 0)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE node (
     address TEXT PRIMARY KEY,
     secure INTEGER NOT NULL CHECK (secure IN (0, 1)),
@@ -320,6 +325,28 @@ CREATE INDEX user_by_banner ON user (banner) WHERE banner IS NOT NULL;
 
 CREATE INDEX user_by_thumbnail ON user (thumbnail) WHERE thumbnail IS NOT NULL;
 
+CREATE TRIGGER user_deleted AFTER DELETE ON user BEGIN
+    UPDATE list_total SET count = count - 1 WHERE name = 'user';
+END;
+
+CREATE TRIGGER user_inserted AFTER INSERT ON user BEGIN
+    INSERT INTO user_text (user_id, username, displayname)
+    VALUES (new.id, new.username_key, new.displayname_key);
+    UPDATE list_total SET count = count + 1 WHERE name = 'user';
+END;
+
+CREATE TRIGGER user_renamed AFTER UPDATE OF username_key, displayname_key ON user
+WHEN old.username_key <> new.username_key OR old.displayname_key <> new.displayname_key
+BEGIN
+    UPDATE user_text SET username = new.username_key, displayname = new.displayname_key
+    WHERE user_id = new.id;
+END;
+
+CREATE VIRTUAL TABLE user_search USING fts5 (
+    username, displayname,
+    content = 'user_text', content_rowid = 'row', tokenize = 'trigram case_sensitive 1'
+);
+
 CREATE TABLE user_tag (
     user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
     tag TEXT NOT NULL,
@@ -327,6 +354,39 @@ CREATE TABLE user_tag (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX user_tag_by_tag ON user_tag (tag, user_id);
+
+CREATE TRIGGER user_tag_deleted AFTER DELETE ON user_tag BEGIN
+    UPDATE list_total SET count = count - 1 WHERE name = 'tag:' || old.tag;
+END;
+
+CREATE TRIGGER user_tag_inserted AFTER INSERT ON user_tag BEGIN
+    INSERT INTO list_total (name, count) VALUES ('tag:' || new.tag, 1)
+    ON CONFLICT (name) DO UPDATE SET count = count + 1;
+END;
+
+CREATE TABLE user_text (
+    row INTEGER PRIMARY KEY,
+    user_id BLOB NOT NULL UNIQUE REFERENCES user (id) ON DELETE CASCADE,
+    username TEXT NOT NULL,
+    displayname TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER user_text_deleted AFTER DELETE ON user_text BEGIN
+    INSERT INTO user_search (user_search, rowid, username, displayname)
+    VALUES ('delete', old.row, old.username, old.displayname);
+END;
+
+CREATE TRIGGER user_text_inserted AFTER INSERT ON user_text BEGIN
+    INSERT INTO user_search (rowid, username, displayname)
+    VALUES (new.row, new.username, new.displayname);
+END;
+
+CREATE TRIGGER user_text_updated AFTER UPDATE ON user_text BEGIN
+    INSERT INTO user_search (user_search, rowid, username, displayname)
+    VALUES ('delete', old.row, old.username, old.displayname);
+    INSERT INTO user_search (rowid, username, displayname)
+    VALUES (new.row, new.username, new.displayname);
+END;
 
 CREATE TABLE waiting (
     instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
@@ -361,3 +421,55 @@ CREATE TABLE world (
 CREATE INDEX world_by_owner ON world (owner_id, id);
 
 CREATE INDEX world_by_thumbnail ON world (thumbnail) WHERE thumbnail IS NOT NULL;
+
+CREATE INDEX world_private ON world (id) WHERE instr(tags, ' avr:private ') > 0;
+
+CREATE TRIGGER world_changed AFTER UPDATE OF title_key, tags ON world
+WHEN old.title_key <> new.title_key OR old.tags <> new.tags
+BEGIN
+    UPDATE world_text SET title = new.title_key, tags = new.tags WHERE world_id = new.id;
+    UPDATE list_total SET count = count
+        + (instr(new.tags, ' avr:private ') > 0) - (instr(old.tags, ' avr:private ') > 0)
+    WHERE name = 'private';
+END;
+
+CREATE TRIGGER world_deleted AFTER DELETE ON world BEGIN
+    UPDATE list_total SET count = count - 1 WHERE name = 'world';
+    UPDATE list_total SET count = count - 1
+    WHERE name = 'private' AND instr(old.tags, ' avr:private ') > 0;
+END;
+
+CREATE TRIGGER world_inserted AFTER INSERT ON world BEGIN
+    INSERT INTO world_text (world_id, title, tags)
+    VALUES (new.id, new.title_key, new.tags);
+    UPDATE list_total SET count = count + 1 WHERE name = 'world';
+    UPDATE list_total SET count = count + 1
+    WHERE name = 'private' AND instr(new.tags, ' avr:private ') > 0;
+END;
+
+CREATE VIRTUAL TABLE world_search USING fts5 (
+    title, tags,
+    content = 'world_text', content_rowid = 'row', tokenize = 'trigram case_sensitive 1'
+);
+
+CREATE TABLE world_text (
+    row INTEGER PRIMARY KEY,
+    world_id BLOB NOT NULL UNIQUE REFERENCES world (id) ON DELETE CASCADE,
+    title TEXT NOT NULL,
+    tags TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER world_text_deleted AFTER DELETE ON world_text BEGIN
+    INSERT INTO world_search (world_search, rowid, title, tags)
+    VALUES ('delete', old.row, old.title, old.tags);
+END;
+
+CREATE TRIGGER world_text_inserted AFTER INSERT ON world_text BEGIN
+    INSERT INTO world_search (rowid, title, tags) VALUES (new.row, new.title, new.tags);
+END;
+
+CREATE TRIGGER world_text_updated AFTER UPDATE ON world_text BEGIN
+    INSERT INTO world_search (world_search, rowid, title, tags)
+    VALUES ('delete', old.row, old.title, old.tags);
+    INSERT INTO world_search (rowid, title, tags) VALUES (new.row, new.title, new.tags);
+END;
