@@ -76,6 +76,11 @@ enum Restore {
                 to: staging + "/" + RestoredFolder.files)
             return copy
         }
+        try await Administration.attempt("restore") { () async throws(APIError) in
+            try await database.write { (transaction) throws(APIError) in
+                try OutboxStore.renameStreams(transaction)
+            }
+        }
         await database.close()
         try NodeCopy.copyKeys(
             from: source + "/" + RestoredFolder.keys, to: staging + "/" + RestoredFolder.keys)

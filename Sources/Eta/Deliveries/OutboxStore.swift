@@ -69,6 +69,8 @@ enum OutboxStore {
         INSERT OR IGNORE INTO outbox (peer, stream, last, failures, due_at)
         VALUES (?1, ?2, 0, 0, ?3)
         """)
+    private static let rename = Command<String>(
+        "UPDATE outbox SET stream = ?1 || lower(hex(randomblob(16)))")
     private static let advance = Command<ServerAddress>(
         "UPDATE outbox SET last = last + 1 WHERE peer = ?1")
     private static let schedule = Command<ServerAddress, Int, Timestamp>(
@@ -130,6 +132,14 @@ enum OutboxStore {
         _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
         try transaction.run(open, address, stream, now)
+    }
+
+    /// Gives every queue another name: a node that had taken more of one than it now holds, because it
+    /// was brought back from a copy, takes what comes from then on as a stream that it has not met.
+    static func renameStreams(
+        _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(rename, "s_")
     }
 
     /// Puts an item at the end of an open queue. `subject` is whose older items of that type it
