@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Optional
 
 import ca
+import crowd
 import prepare
 import topology
 from client import API, Unexpected
@@ -89,8 +91,9 @@ def pinned(cores: set):
 class Wrk:
     """What one run of wrk counted, and the CPU that the measured processes spent on it."""
 
-    def __init__(self, url: str, pids, connections: int, seconds: float, fields=()):
+    def __init__(self, url: str, pids, connections: int, seconds: float, fields=(), script: Optional[Path] = None):
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+        command += ["-s", str(script)] if script else []
         for field in fields:
             command += ["-H", field]
         self.command = " ".join(shlex.quote(word) for word in command + [url])
@@ -107,6 +110,8 @@ class Wrk:
         self.requests = int(found[1])
         self.micros = spent * 1e6 / self.requests
         self.per_second = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
+        tail = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
+        self.p99_ms = float(tail[1]) * {"us": 0.001, "ms": 1, "s": 1000}[tail[2]]
 
 
 class Nginx:
@@ -474,6 +479,104 @@ def p7(bench: Bench) -> list:
             idle(bench, "P7 TLS", 50_000, True, 24, "nginx 15 KB, published")]
 
 
+# Put before the programs, it makes each sync of a file take so much longer.
+SLOW_SYNC = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+int fsync(int file) { usleep(2000); return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(file); }
+int fdatasync(int file) { usleep(2000); return ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(file); }
+"""
+
+
+def slow_sync(folder: Path) -> str:
+    source, library = folder / "slow-sync.c", folder / "slow-sync.so"
+    source.write_text(SLOW_SYNC)
+    compiler = shutil.which("cc") or shutil.which("clang")
+    if not compiler:
+        raise Fault("no C compiler for the library that makes syncs slow")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    return str(library)
+
+
+def writes(bench: Bench, name: str, what: str, goal: float, preload: str) -> Row:
+    """How much less time a write takes with 64 clients than with one that waits for each."""
+    os.environ["LD_PRELOAD"] = preload
+    try:
+        cluster = bench.cluster(name)
+    finally:
+        del os.environ["LD_PRELOAD"]
+    api = cluster.api(cluster.nodes[0])
+    token = bench.users(cluster, 1)[0]
+    world = make_world(api, token)
+    script = bench.folder / "write.lua"
+    script.write_text('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
+                      f'wrk.headers["Authorization"] = "Bearer {token}"\n'
+                      'local count = 0\nrequest = function()\n  count = count + 1\n'
+                      '  return wrk.format(nil, nil, nil, \'{"description":"\' .. count .. \'"}\')\nend\n')
+    url, pids = f"http://{api.address}/api/worlds/{world['id']}", bench.pids(cluster)
+    alone, together = [], []
+    Wrk(url, pids, 64, 1, script=script)
+    for index in range(bench.rounds):
+        pair = [(1, alone), (64, together)]
+        for connections, into in pair if index % 2 == 0 else reversed(pair):
+            into.append(Wrk(url, pids, connections, bench.seconds, script=script))
+        bench.forget_logs(cluster)
+    bench.commands[name] = together[0].command
+    rates = [statistics.median(one.per_second for one in runs) for runs in (alone, together)]
+    micros = statistics.median(one.micros for one in together)
+    return Row(name, what, rates[0] / rates[1], "", goal, is_ratio=True,
+               ours=f"{rates[1]:.0f}/s of 64 clients, {micros:.0f} µs of CPU each", reference=f"{rates[0]:.0f}/s of one")
+
+
+def p10(bench: Bench) -> list:
+    return [writes(bench, "P10", "durable writes, time of each: 64 clients by one that waits for each, disk as it is", 1, ""),
+            writes(bench, "P10 slow", "the same, each sync 2 ms longer", 0.1, slow_sync(bench.folder))]
+
+
+def p12(bench: Bench) -> list:
+    """Lists of a thousand users and worlds, and of a hundred thousand: CPU of each request, by one client."""
+    few, many = 1_000, 100_000
+    cluster = bench.cluster("crowd")
+    node = cluster.nodes[0]
+    api = cluster.api(node)
+    database = node.data / "eta.sqlite"
+    users = crowd.fill(database, 0, few)
+    cursor = base64.urlsafe_b64encode(users[few // 2]).decode().rstrip("=")
+    one = crowd.text("u", users[7])
+    asked = {
+        "user": (f"/api/users/{one}", 1.2), "users": ("/api/users?limit=20", 1.5),
+        "users further": (f"/api/users?limit=20&after={cursor}", 1.5), "users search": ("/api/users?q=mila000777", 1.5),
+        "users tag": ("/api/users?tag=avr:bot", 1.5), "worlds": ("/api/worlds?limit=20", 1.5),
+        "worlds search": ("/api/worlds?q=lane%20000777", 1.5), "worlds tag": ("/api/worlds?tag=my:set7", 1.5),
+        "worlds owner": (f"/api/worlds?owner={one}", 1.5), "worlds common": ("/api/worlds?q=market", None),
+    }
+    pids = bench.pids(cluster)
+    rounds, seconds = max(1, bench.rounds // 2), min(bench.seconds, 1.5)
+
+    def measure() -> dict:
+        found = {}
+        for name, (path, _) in asked.items():
+            runs = [Wrk(f"http://{api.address}{path}", pids, 1, seconds) for _ in range(rounds + 1)][1:]
+            found[name] = (statistics.median(run.micros for run in runs), statistics.median(run.p99_ms for run in runs))
+            bench.forget_logs(cluster)
+        return found
+
+    before = measure()
+    crowd.fill(database, few, many)
+    after = measure()
+    rows = []
+    for name, (path, goal) in asked.items():
+        shown, (small, _), (large, p99) = f"P12 {name}", before[name], after[name]
+        bench.commands[shown] = f"wrk -t1 -c1 -d{seconds:g}s --latency {path}, with {few:,} users and worlds, and with {many:,}"
+        if goal:
+            rows.append(Row(shown, f"GET {path.partition('after')[0]}: CPU with {many:,} by {few:,}", large / small, "", goal,
+                            is_ratio=True, ours=f"{large:.0f} µs", reference=f"itself, {small:.0f} µs"))
+        rows.append(Row(shown + " p99", "the same: p99 with 100,000" if goal else f"GET {path}, which an eighth has: p99",
+                        p99, "ms", 5, ours=f"{p99:.2f} ms; {large:.0f} µs of CPU"))
+    return rows
+
+
 def p11(bench: Bench) -> list:
     for name in list(bench.clusters):
         bench.end(name)
@@ -509,7 +612,7 @@ def p14(bench: Bench) -> list:
                              "/api/time", fields=["Connection: close"])]
 
 
-ROWS = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P5": p5, "P7": p7, "P11": p11, "P14": p14}
+ROWS = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P5": p5, "P7": p7, "P10": p10, "P11": p11, "P12": p12, "P14": p14}
 
 # What is known, by profiling, of why a row misses its goal; told on the page for as long as it does.
 PER_REQUEST = ("of P2's CPU, whose way P1 and P14 go too, 58 % is the kernel's, nearly all of it one `recv` and one "
@@ -601,7 +704,7 @@ def main() -> int:
         prog="cluster/bench",
         description="Measures what must be fast, each row beside its reference, and writes docs/operate/benchmarks.md. "
                     "Exit 1 when a bound that does not depend on a reference is missed.")
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="P1 P2 P3 P4 P5 P7 P11 P14; all when none is named")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="P1 P2 P3 P4 P5 P7 P10 P11 P12 P14; all when none is named")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--check", action="store_true",
                         help="write nothing; exit 1 when a ratio is a fifth worse than the recorded one")
