@@ -11,6 +11,7 @@ public enum EtaMigration: Int, Migration {
     case addDeliveries
     case addFileTotal
     case addSearch
+    case addModeration
 
     /// What it does.
     public var sql: StaticString {
@@ -24,8 +25,31 @@ public enum EtaMigration: Int, Migration {
         case .addDeliveries: Self.deliveries
         case .addFileTotal: Self.fileTotal
         case .addSearch: Self.search
+        case .addModeration: Self.moderation
         }
     }
+
+    private static let moderation: StaticString = """
+        -- Who may not act on this node, from here or elsewhere.
+        CREATE TABLE suspension (
+            user TEXT PRIMARY KEY,
+            reason TEXT,
+            decided_by TEXT NOT NULL,
+            until INTEGER,
+            created_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX suspension_by_end ON suspension (until) WHERE until IS NOT NULL;
+        -- What administrators did; nothing is ever taken out of it.
+        CREATE TABLE audit (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL,
+            who TEXT NOT NULL,
+            act TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            reason TEXT,
+            details TEXT
+        ) STRICT;
+        """
 
     private static let deliveries: StaticString = """
         -- What other nodes are to be told: a queue for each, whose stream is named at random.

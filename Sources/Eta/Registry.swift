@@ -95,6 +95,7 @@ public final class Registry: Sendable {
         bindIntegrity(&router)
         bindDeliveries(&router)
         bindNodes(&router)
+        bindModeration(&router)
         router.bindAliases()
         bindLink(&router)
         let missing = router.missing(of: Self.endpoints)

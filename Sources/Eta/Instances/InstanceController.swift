@@ -232,6 +232,11 @@ struct InstanceController: Sendable {
                 path.instance, to: context.caller, node, transaction.reader)
             guard AccessRules.mayEdit(standing) else { throw APIError(.userDontHavePermission) }
             try context.requireMatch(InstanceGate.view(row, standing, node, transaction.reader))
+            if !standing.isOwner {
+                try AuditLog.note(
+                    .deleteInstance, row.id.text, details: row.name.text, by: context.caller,
+                    node, at: context.now, transaction)
+            }
             try keeper.end(row.id, transaction)
         }
         await pushes.settled()

@@ -116,6 +116,9 @@ struct IntegrityController: Sendable {
         let hash = SHA256.hash(token.bytes)
         let expiresAt = now + Self.lifetime
         let isOneDisplaced = try await database.write { (transaction) throws(APIError) in
+            guard try SuspensionStore.find(body.user, transaction.reader) == nil else {
+                throw APIError(.userSuspended)
+            }
             let before = try IntegrityStore.incoming(of: body.user, now: now, transaction.reader)
             let displaced = before.dropFirst(Self.perUser - 1).map(\.id)
             for id in displaced {

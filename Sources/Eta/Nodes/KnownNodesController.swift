@@ -5,11 +5,13 @@ import Storage
 
 /// The other nodes as administrators see them: `NodesAPI`.
 struct KnownNodesController: Sendable {
+    let node: Node
     let database: Database
     let tokens: PeerTokens
     let pushes: Pushes
 
     init(_ registry: Registry, tokens: PeerTokens) {
+        node = registry.node
         database = registry.database
         self.tokens = tokens
         pushes = registry.pushes
@@ -46,6 +48,8 @@ struct KnownNodesController: Sendable {
                 throw APIError(.serverNotFound)
             }
             try ChallengeStore.revoke(of: address, transaction)
+            try AuditLog.note(
+                .forgetNode, address.text, by: context.caller, node, at: context.now, transaction)
             transaction.onCommit {
                 tokens.forget(address)
                 pushes.forget(address)

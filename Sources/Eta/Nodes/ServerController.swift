@@ -6,11 +6,13 @@ import Storage
 
 /// What administrators say of the node: `POST /api/server`.
 struct ServerController: Sendable {
+    let node: Node
     let database: Database
     let record: ServerRecord
     let pushes: Pushes
 
     init(_ registry: Registry) {
+        node = registry.node
         database = registry.database
         record = registry.record
         pushes = registry.pushes
@@ -31,6 +33,9 @@ struct ServerController: Sendable {
             if profile != before {
                 profile.updatedAt = context.now
                 try NodeStore.save(profile, transaction)
+                try AuditLog.note(
+                    .updateServer, node.address.text, by: context.caller, node, at: context.now,
+                    transaction)
             }
             let changed = profile
             transaction.onCommit {

@@ -47,7 +47,7 @@ struct CredentialController: Sendable {
                 guard let session = try SessionStore.find(id, reader), session.expiresAt > now
                 else { continue }
                 let tags = try UserStore.tags(session.user, reader)
-                if tags.contains(.disabled) { continue }
+                if try UserStore.isBarred(session.user, tags, node, reader) { continue }
                 callers.append(UserCaller(id: session.user, session: id, tags: tags))
             }
             var grants: [IntegrityID] = []
@@ -88,7 +88,9 @@ struct CredentialController: Sendable {
             try !SessionStore.isReplaced(claims.generation, of: session.id, reader)
         else { throw APIError(.userNotLogged) }
         let tags = try UserStore.tags(session.user, reader)
-        if tags.contains(.disabled) { throw APIError(.userSuspended) }
+        if try UserStore.isBarred(session.user, tags, node, reader) {
+            throw APIError(.userSuspended)
+        }
         let answer = Resolved(
             caller: .user(UserCaller(id: session.user, session: session.id, tags: tags)),
             expiresAt: claims.expiresAt, generation: UInt64(claims.generation))

@@ -71,10 +71,10 @@ struct SessionController: Sendable {
         let verdict = try await check.verify(
             body.password, of: user, named: body.username.text, from: context.client)
         guard let user, verdict != .wrong else { throw APIError(.authInvalidLogin) }
-        let isDisabled = try database.read { (reader) throws(APIError) in
-            try UserStore.tags(user.id, reader).contains(.disabled)
+        let isBarred = try database.read { (reader) throws(APIError) in
+            try UserStore.isBarred(user.id, node, reader)
         }
-        if isDisabled { throw APIError(.userSuspended) }
+        if isBarred { throw APIError(.userSuspended) }
         let rehashed =
             verdict == .rightButRehash ? try await passwords.hash(body.password.secret) : nil
         let pair = NewPair(context.ambient.random, context.now)
@@ -84,7 +84,7 @@ struct SessionController: Sendable {
             guard try UserStore.find(user.id, transaction.reader)?.password == user.password else {
                 throw APIError(.authInvalidLogin)
             }
-            if try UserStore.tags(user.id, transaction.reader).contains(.disabled) {
+            if try UserStore.isBarred(user.id, node, transaction.reader) {
                 throw APIError(.userSuspended)
             }
             if let rehashed { try UserStore.setPassword(rehashed, of: user.id, transaction) }
@@ -132,7 +132,7 @@ struct SessionController: Sendable {
         var session = found.session
         let decision = SessionRules.decide(found.standing, of: session, now: pair.now)
         if decision == .rotate || decision == .replaceUnused,
-            try UserStore.tags(session.user, transaction.reader).contains(.disabled)
+            try UserStore.isBarred(session.user, node, transaction.reader)
         {
             throw APIError(.userSuspended)
         }

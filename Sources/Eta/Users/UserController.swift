@@ -116,6 +116,13 @@ struct UserController: Sendable {
             if let wanted = body.tags {
                 try setTags(wanted, of: &change, by: caller, transaction)
             }
+            if !isSelf {
+                try AuditLog.note(
+                    change.hasOtherRights ? .tags : .updateUser, node.reference(user.id).text,
+                    details: change.hasOtherRights
+                        ? change.tags.tags.map(\.text).joined(separator: " ") : nil, by: caller,
+                    node, at: context.now, transaction)
+            }
             // A socket learns what its user may do now before the user's tokens are looked at anew.
             try news.changed(user, transaction)
             if change.isDisabled {
@@ -223,6 +230,11 @@ struct UserController: Sendable {
             try instances.removeAll(of: person, at: context.now, transaction)
             guard try !UserStore.isOnlyAdministrator(user.id, transaction.reader) else {
                 throw APIError(.userDontHavePermission, context: "the last administrator")
+            }
+            if !caller.isUser(user.id) {
+                try AuditLog.note(
+                    .deleteUser, person.text, details: user.username.text, by: caller, node,
+                    at: context.now, transaction)
             }
             try UserStore.delete(user.id, transaction)
             for file in files { try FileTable.forget(file, transaction) }

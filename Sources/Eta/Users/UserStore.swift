@@ -212,6 +212,21 @@ enum UserStore {
         try reader.first(byEmail, email.folded)
     }
 
+    /// Whether an account may not act: it is disabled, or its user suspended.
+    static func isBarred(
+        _ id: UserID, _ tags: TagSet, _ node: Node, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> Bool {
+        if tags.contains(.disabled) { return true }
+        return try SuspensionStore.find(node.reference(id), reader) != nil
+    }
+
+    /// The same of an account whose tags are not at hand.
+    static func isBarred(
+        _ id: UserID, _ node: Node, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> Bool {
+        try isBarred(id, try tags(id, reader), node, reader)
+    }
+
     /// The tags of an account.
     static func tags(
         _ id: UserID, _ reader: borrowing Reader<APIError>

@@ -125,6 +125,11 @@ struct WorldController: Sendable {
                 try context.requireMatch(row.world(assets, node))
             }
             let files = try FileTable.files(of: id, transaction.reader)
+            if !standing.isOwner {
+                try AuditLog.note(
+                    .deleteWorld, id.text, details: row.title.text, by: context.caller, node,
+                    at: context.now, transaction)
+            }
             try WorldStore.delete(id, transaction)
             for file in files { try FileTable.forget(file, transaction) }
             let world = row.world([], node)

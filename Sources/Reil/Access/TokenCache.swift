@@ -112,6 +112,8 @@ public final class TokenCache: Sendable {
 
     /// Forgets what `revocation` names.
     public func revoke(_ revocation: Revocation) {
+        // What they rest on is revoked by itself.
+        if case .visitor = revocation { return }
         state.withLock { state in
             state.note(revocation)
             let owner: Owner =
@@ -120,6 +122,7 @@ public final class TokenCache: Sendable {
                     .rights(let user), .user(let user):
                     .user(user)
                 case .integrity(let id): .integrity(id)
+                case .visitor(let user): .server(user.server ?? .sample)
                 case .server(let address): .server(address)
                 case .ins(let id): .ins(id)
                 }
@@ -142,6 +145,7 @@ public final class TokenCache: Sendable {
             caller.user?.session == session && (entry.generation ?? 0) <= generation
         case .rights(let user), .user(let user): caller.isUser(user)
         case .integrity(let id): caller.visitor?.integrity == id
+        case .visitor(let user): caller.visitor?.user == user
         case .server(let address):
             caller.server == address || caller.visitor?.home == address
         case .ins(let id): entry.ins == id

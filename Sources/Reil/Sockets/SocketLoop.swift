@@ -224,6 +224,7 @@ extension SocketLoop {
         switch revocation {
         case .user(let id), .sessions(let id, _), .session(_, let id):
             concerned = people[.user(id)] ?? []
+        case .visitor(let user): concerned = people[.visitor(user)] ?? []
         case .integrity: concerned = visitors.compactMap { sessions[$0] }
         case .generation, .rights, .server, .ins: return
         }

@@ -28,9 +28,12 @@ struct Identity {
         case (.sessions(let id, let kept), .user(let user)):
             return user.id == id && user.session != kept ? .unauthenticated : nil
         case (.user(let id), .user(let user)): return user.id == id ? .denied : nil
+        case (.visitor(let user), .visitor(let visitor)):
+            return visitor.user == user ? .denied : nil
         case (.integrity(let id), .visitor(let visitor)):
             return visitor.integrity == id ? .unauthenticated : nil
-        case (.session, _), (.sessions, _), (.user, _), (.integrity, _), (.generation, _),
+        case (.session, _), (.sessions, _), (.user, _), (.visitor, _), (.integrity, _),
+            (.generation, _),
             (.rights, _), (.server, _), (.ins, _):
             return nil
         }

@@ -7,7 +7,7 @@ public enum AllEndpoints {
         ServerAPI.all + AuthAPI.all + UserAPI.all + FollowAPI.all + ExportAPI.all
         + WorldAPI.all + ImageAPI.all + ChallengeAPI.all + IntegrityAPI.all + InstanceAPI.all
         + WaitingAPI.all + SanctionAPI.all + DeliveryAPI.all
-        + AdministrationAPI.all + NodesAPI.all
+        + AdministrationAPI.all + NodesAPI.all + ModerationAPI.all
 
     /// Templates of older clients, and of which one each is another spelling. They are in no
     /// document: who writes a client today needs them not.
@@ -20,12 +20,10 @@ public enum AllEndpoints {
         (.get, "/api/services"), (.put, "/api/services"), (.get, "/api/services/:id"),
         (.post, "/api/services/:id"), (.delete, "/api/services/:id"),
         (.get, "/api/moderation/servers"), (.put, "/api/moderation/servers"),
-        (.delete, "/api/moderation/servers"), (.get, "/api/moderation/users"),
-        (.put, "/api/moderation/users"), (.delete, "/api/moderation/users"),
+        (.delete, "/api/moderation/servers"),
         (.get, "/api/moderation/clients"), (.put, "/api/moderation/clients"),
         (.delete, "/api/moderation/clients"), (.put, "/api/moderation/reports"),
         (.get, "/api/moderation/reports"), (.post, "/api/moderation/reports/:id"),
-        (.get, "/api/moderation/log"),
     ]
     /// The same for every method.
     public static let laterWhole = ["/services/:id/…"]

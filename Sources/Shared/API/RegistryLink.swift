@@ -182,6 +182,9 @@ public enum Revocation: Codable, Sendable {
     case rights(of: UserID)
     /// A user altogether, who is disabled. Sockets close 4403.
     case user(UserID)
+    /// A user of another node, who is suspended here: their sockets close 4403. Each of their tokens
+    /// is revoked by itself.
+    case visitor(UserReference)
     /// A visitor's token.
     case integrity(IntegrityID)
     /// The server token of a node.

@@ -18,6 +18,16 @@ CREATE TABLE asset (
 
 CREATE INDEX asset_by_file ON asset (file_hash);
 
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    act TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    reason TEXT,
+    details TEXT
+) STRICT;
+
 CREATE TABLE candidate (
     instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
     user TEXT NOT NULL,
@@ -304,6 +314,16 @@ CREATE TABLE spent_refresh (
 CREATE INDEX spent_refresh_by_expiry ON spent_refresh (expires_at);
 
 CREATE INDEX spent_refresh_by_session ON spent_refresh (session_id);
+
+CREATE TABLE suspension (
+    user TEXT PRIMARY KEY,
+    reason TEXT,
+    decided_by TEXT NOT NULL,
+    until INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX suspension_by_end ON suspension (until) WHERE until IS NOT NULL;
 
 CREATE TABLE user (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
