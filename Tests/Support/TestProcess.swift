@@ -73,7 +73,9 @@ public final class TestProcess: Sendable {
         _ executable: String, _ arguments: [String], in folder: String
     ) -> (exit: ProcessExit, text: String) {
         let said = "\(folder)/command-\(SystemRandom().next())"
-        let entries = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+        // What the tests are set to is no setting of what they run.
+        let entries = ProcessInfo.processInfo.environment
+            .filter { !$0.key.hasPrefix("REILETA_") }.map { "\($0.key)=\($0.value)" }
         let started = spawn([executable] + arguments, entries, output: said, log: said)
         guard started.error == 0 else { return (.code(127), "\(executable) cannot be started") }
         var status: Int32 = 0

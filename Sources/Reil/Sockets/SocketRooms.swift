@@ -24,11 +24,12 @@ extension SocketLoop {
     func deliver(_ slices: BatchSlices) {
         guard let room = rooms[slices.instance] else { return }
         for (player, session) in room.members {
-            if session.sink.pending > services.queue / 4 || session.excess?.hasUnread == true {
+            let sink = session.sink
+            if sink.pending > services.queue / 4 || session.excess?.hasUnread == true {
                 deliverSlowly(slices, player, session)
             } else {
                 let parts = slices.parts(for: player)
-                if !parts.isEmpty { session.sink.send(framed: parts) }
+                if !parts.isEmpty { sink.send(framed: parts) }
             }
         }
     }
