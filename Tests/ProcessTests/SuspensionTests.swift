@@ -61,6 +61,9 @@ import Testing
             status.text = "\(answer)"
             return answer.code == 58
         }
+        let raised = try await administrator.client.send(
+            .post, "/api/users/\(member.id)", ["tags": ["avr:admin"]])
+        #expect(raised.code == 4 && raised.problems == ["tags"], "\(raised)")
         let list = try await administrator.client.data(.get, Self.path)
         #expect(list["total"] == 1 && list["items"]?[0]?["user"] == .string(member.reference))
         let lifted = try await administrator.client.send(
@@ -150,6 +153,11 @@ import Testing
         try await client.data(.delete, "/api/users/\(member.id)")
         let deleted = try await newest()
         #expect(deleted["act"] == "delete-user" && deleted["details"] == .string(member.name))
+        // What was held against an account goes with it.
+        let gone = try await node.user()
+        #expect(try await suspend(administrator, gone.id).status == 201)
+        try await client.data(.delete, "/api/users/\(gone.id)")
+        #expect(try await client.data(.get, "\(Self.path)?q=\(gone.id)")["total"] == 0)
         // Page by page, the newest first.
         let first = try await client.data(.get, "/api/moderation/log?limit=1")
         let next = try #require(first["next"]?.stringValue)

@@ -174,6 +174,15 @@ struct UserController: Sendable {
         guard caller.isAdministrator else {
             throw APIError(.userDontHavePermission, field: "tags", "only administrators set them")
         }
+        // Else the last who can act might leave the node to somebody who cannot.
+        if tags.contains(.admin), !former.contains(.admin) {
+            let suspension = try SuspensionStore.find(
+                node.reference(change.user.id), transaction.reader)
+            guard suspension == nil else {
+                throw APIError(
+                    .userDontHavePermission, field: "tags", "the user is suspended")
+            }
+        }
         try UserStore.setTags(tags, of: change.user.id, transaction)
         if former.contains(.admin) { try requireAdministrator(transaction) }
         change.tags = try UserStore.tags(change.user.id, transaction.reader)
@@ -236,6 +245,7 @@ struct UserController: Sendable {
                     .deleteUser, person.text, details: user.username.text, by: caller, node,
                     at: context.now, transaction)
             }
+            _ = try SuspensionStore.delete(person, transaction)
             try UserStore.delete(user.id, transaction)
             for file in files { try FileTable.forget(file, transaction) }
             transaction.onCommit {

@@ -112,8 +112,6 @@ public final class TokenCache: Sendable {
 
     /// Forgets what `revocation` names.
     public func revoke(_ revocation: Revocation) {
-        // What they rest on is revoked by itself.
-        if case .visitor = revocation { return }
         state.withLock { state in
             state.note(revocation)
             let owner: Owner =
@@ -122,6 +120,7 @@ public final class TokenCache: Sendable {
                     .rights(let user), .user(let user):
                     .user(user)
                 case .integrity(let id): .integrity(id)
+                // Found among all of their home.
                 case .visitor(let user): .server(user.server ?? .sample)
                 case .server(let address): .server(address)
                 case .ins(let id): .ins(id)
