@@ -213,6 +213,30 @@ import Testing
             try await ben.client.data(.get, "/api/users/@me/followers")["total"] == 0)
     }
 
+    @Test func `a node fills nobody's sockets with invitations`() async throws {
+        let node = try await Shared.plain.get()
+        let (ben, cleo) = (try await node.user(), try await node.user())
+        let liar = try await Liar(node)
+        let socket = try await ben.socket()
+        func invitation(_ id: Int64, _ user: TestUser) -> JSONValue {
+            [
+                "id": .integer(id), "type": "invite", "at": 1,
+                "instance": .string(FakePeer.id("i")),
+                "user": .string(user.reference), "action": "invited",
+                "by": .string("\(FakePeer.id("u"))@\(liar.peer.address)"),
+            ]
+        }
+        let items = (1...60).map { invitation($0, ben) } + [invitation(61, cleo)]
+        let answer = try await liar.tell(.array(items))
+        let refused = answer.data?["refused"]?.arrayValue ?? []
+        #expect(refused.count == 30 && refused.allSatisfy { $0["code"] == 55 }, "\(answer)")
+        #expect(!refused.contains { $0["id"] == 61 }, "\(answer)")
+        try await Eventually.holds("thirty invitations") { status in
+            status.text = "\(socket.names.count)"
+            return socket.names.filter { $0 == "instance-candidate" }.count == 30
+        }
+    }
+
     @Test func `a batch that is none is refused as a whole`() async throws {
         let node = try await Shared.plain.get()
         let liar = try await Liar(node)

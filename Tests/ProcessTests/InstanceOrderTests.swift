@@ -181,6 +181,8 @@ import Testing
         let snapshot = try await late.command("instance-join", ["instance": .string(room.id)])
         let muted = (snapshot["players"]?.arrayValue ?? []).filter { $0["muted"] == true }
         #expect(muted.compactMap { $0["user"]?.stringValue } == [member.reference])
+        let held = try await member.client.data(.get, "/api/users/@me/export")["sanctions"]
+        #expect(held?.arrayValue?.count == 1 && held?[0]?["type"] == "mute", "\(held ?? .null)")
         try await guest.command("instance-leave", ["instance": .string(room.id)])
         try await guest.join(room.id)
         #expect(try await say() == 71)

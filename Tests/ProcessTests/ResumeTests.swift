@@ -1,6 +1,7 @@
 import API
 import Base
 import Domain
+import Glibc
 import HTTP
 import Support
 import Testing
@@ -137,6 +138,49 @@ import Testing
         third.close()
         let left = try await host.event("instance-left")
         #expect(left["data"]?["player"] == .string(player), "\(left)")
+    }
+
+    @Test func `what was missed comes before what is said while another room is slow`()
+        async throws
+    {
+        var shape = NodeShape()
+        shape.ins = 2
+        let node = try await TestNode.start(shape)
+        let (owner, member) = (try await node.user(), try await node.user())
+        let world = try await owner.world()
+        // One on each.
+        let rooms = [try await owner.instance(of: world), try await owner.instance(of: world)]
+        let host = try await owner.socket()
+        let guest = try await Guest(node, member)
+        var names: [String] = []
+        for room in rooms {
+            try await host.join(room)
+            try await guest.socket.join(room)
+            let shown = try await owner.client.data(.get, "/api/instances/\(room)")
+            names.append(try #require(shown["ins"]?["name"]?.stringValue))
+        }
+        #expect(Set(names).count == 2, "\(names)")
+        let quick = rooms[0]
+        try await say(host, quick, 1...1)
+        try await Eventually.holds("one is heard") { _ in heard(guest.socket) == [1] }
+        let seen = [quick: last(guest.socket, quick)].asJSON
+        try await guest.drop()
+        try await say(host, quick, 2...3)
+
+        let slow = node.process(names[1] == "local" ? "ins-1" : names[1])
+        slow.send(SIGSTOP)
+        let back = try await TestSocket.open(node.client)
+        back.post(
+            "authenticate",
+            ["token": .string(member.token), "resume": .string(guest.word), "last": seen])
+        // The quick room has them in again by the time that it says this, the slow one has not.
+        try await say(host, quick, 4...9)
+        slow.send(SIGCONT)
+        try await Eventually.holds("all is heard, in its order") { status in
+            status.text = "\(heard(back))"
+            return heard(back).count == 8
+        }
+        #expect(heard(back) == [2, 3, 4, 5, 6, 7, 8, 9])
     }
 
     @Test func `who has missed too much is told how it is now`() async throws {

@@ -36,6 +36,20 @@ import Testing
         }
     }
 
+    @Test func `who is suspended at one gateway acts no more at the other`() async throws {
+        let pair = try await Pair()
+        let (node, other) = (pair.node, pair.other)
+        let (administrator, member) = (try await node.administrator(), try await node.user())
+        let there = other.with(token: member.token)
+        #expect(try await there.send(.get, "/api/users/@me").status == 200)
+        let socket = try await TestSocket.open(there)
+        try await socket.event("authenticated")
+        try await administrator.client.data(
+            .put, "/api/moderation/users", ["user": .string(member.id)])
+        #expect(try await there.send(.get, "/api/users/@me").code == 3)
+        #expect(try await socket.closed(within: .seconds(1)) == .denied)
+    }
+
     @Test func `what is taken back at one gateway is refused at the other, at once`() async throws {
         let pair = try await Pair()
         let (node, other) = (pair.node, pair.other)

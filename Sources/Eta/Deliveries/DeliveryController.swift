@@ -12,6 +12,7 @@ struct DeliveryController: Sendable {
     let outbox: Outbox
     let instances: InstanceKeeper
     let news: UserNews
+    let invitations: InvitationRate
 
     init(_ registry: Registry) {
         node = registry.node
@@ -20,6 +21,7 @@ struct DeliveryController: Sendable {
         outbox = Outbox(registry)
         instances = InstanceKeeper(registry)
         news = UserNews(registry)
+        invitations = InvitationRate(clock: registry.ambient.clock)
     }
 
     func pending(
@@ -69,7 +71,8 @@ struct DeliveryController: Sendable {
                 do throws(APIError) {
                     try apply(item.word, from: peer, at: now, transaction)
                 } catch {
-                    guard error.code != .internalError, !error.code.isRetryable else {
+                    // What this node could not do just now is told again.
+                    guard error.code != .internalError, error.code != .overloaded else {
                         throw error
                     }
                     refused.append(DeliveryAPI.Refused(id: item.id, code: error.code))
@@ -116,6 +119,7 @@ struct DeliveryController: Sendable {
             try news.changed(abroad: user, transaction)
         case .candidate(let instance, let user, let by, let action):
             let user = try requireHere(user, transaction.reader)
+            try invitations.count(from: peer, for: user)
             let told = CandidateNotice(
                 instance: "\(instance)@\(peer)", user: user, by: by.absolute(at: peer),
                 action: action)

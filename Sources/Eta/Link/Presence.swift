@@ -1,8 +1,8 @@
 import Base
 import Domain
 
-/// Which people, from here and elsewhere, have a live socket, as each linked Reil says. Nothing of it is kept: a
-/// Reil that links begins with all of them, and with its link they are gone.
+/// Which people, from here and elsewhere, have a live socket, as each linked Reil says. Nothing of
+/// it is kept: a Reil that links begins with all of them, and with its link they are gone.
 public final class Presence: Sendable {
     private let home: ServerAddress
     private struct State {

@@ -34,7 +34,8 @@ struct ExportController: Sendable {
                 worlds: try worlds(of: user.id, reader),
                 instances: try instances(of: person, reader),
                 integrity: try IntegrityStore.outgoing(of: user.id, now: now, reader)
-                    .map { $0.integrity(from: node.address) })
+                    .map { $0.integrity(from: node.address) },
+                sanctions: try SanctionStore.all(against: person, reader))
         }
     }
 

@@ -42,7 +42,28 @@ final class InsRoster: Sendable {
         var gateways: [Gateway] = []
         var dialled: [Gateway] = []
         var sockets: [SocketLoop] = []
+        /// Bytes of what all rooms remember.
+        var historyBytes = 0
+
+        /// Keeps what a room says. Beyond what all may remember it forgets what it had said: who comes
+        /// back to it is told how it is now.
+        mutating func remember(_ batch: RoomBatch, now: Instant) {
+            let before = rooms[batch.instance]?.history.bytes ?? 0
+            rooms[batch.instance]?.history.append(batch, now: now)
+            historyBytes += (rooms[batch.instance]?.history.bytes ?? 0) - before
+            guard historyBytes > InsRoster.historyLimit else { return }
+            historyBytes -= rooms[batch.instance]?.history.bytes ?? 0
+            rooms[batch.instance]?.history.forget()
+        }
+
+        mutating func restartHistory(of instance: InstanceID) {
+            historyBytes -= rooms[instance]?.history.bytes ?? 0
+            rooms[instance]?.history.restart()
+        }
     }
+
+    /// Bytes that all rooms together remember of what was said.
+    private static let historyLimit = 64 << 20
 
     private let eta: EtaLink
     private let ambient: Ambient
@@ -136,7 +157,7 @@ extension InsRoster {
                     return nil
                 }
                 // Its numbers may start anew.
-                state.rooms[instance]?.history.restart()
+                state.restartHistory(of: instance)
                 return room.loops.keys.map { state.sockets[$0] }
             }
             guard let loops, !loops.isEmpty else { return }
@@ -255,7 +276,7 @@ extension InsRoster {
             guard Self.room(batch.instance, batch.epoch, of: link, state) != nil else {
                 return nil
             }
-            state.rooms[batch.instance]?.history.append(batch, now: now)
+            state.remember(batch, now: now)
             return state.rooms[batch.instance]?.loops.keys.map { state.sockets[$0] }
         }
         guard let loops else {
@@ -391,7 +412,7 @@ extension InsRoster {
             let fresh = Room(hosting: hosting, history: RoomHistory(age: resumeTime))
             state.rooms[hosting.instance, default: fresh].hosting = hosting
             if let known, known.epoch != hosting.epoch {
-                state.rooms[hosting.instance]?.history.restart()
+                state.restartHistory(of: hosting.instance)
             }
             let link = state.links[hosting.ins]
             // The same placement with another owner or capacity: nobody has to enter again.
@@ -410,6 +431,7 @@ extension InsRoster {
             state -> (Room?, InsLinkSession?, [SocketLoop]) in
             state.asked.end(instance)
             let room = state.rooms.removeValue(forKey: instance)
+            state.historyBytes -= room?.history.bytes ?? 0
             return (room, room.flatMap { state.links[$0.hosting.ins] }, state.sockets)
         }
         guard let room else { return }

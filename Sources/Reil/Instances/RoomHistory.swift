@@ -21,7 +21,8 @@ struct RoomHistory {
     private var events: [Event] = []
     /// How many at the head are gone already; the array is moved up now and then.
     private var head = 0
-    private var bytes = 0
+    /// Bytes of what is kept.
+    private(set) var bytes = 0
     /// The last event that is not here any more.
     private var lost: Int64 = 0
     /// The newest event that there was.
@@ -35,6 +36,12 @@ struct RoomHistory {
     /// The room begins anew, and so do its numbers.
     mutating func restart() {
         self = RoomHistory(age: age, beginnings: beginnings + 1)
+    }
+
+    /// Nothing of what was said is at hand any more.
+    mutating func forget() {
+        (events, head, bytes) = ([], 0, 0)
+        lost = newest
     }
 
     private init(age: Duration, beginnings: Int) {

@@ -11,11 +11,15 @@ final class DeliveryRunner: Component, RegistryObserver {
         /// Nodes that are being told, and whether they are to be told again behind that.
         var running: [ServerAddress: Bool] = [:]
         var tasks: [ServerAddress: Task<Void, Never>] = [:]
+        /// Nodes that have to wait, and whether they are to be told that this one is there.
+        var waiting: [(server: ServerAddress, knock: Bool)] = []
         var isStopping = false
     }
 
-    /// Nodes that are told at a time; Eta asks again for what is beyond.
+    /// Nodes that are told at a time.
     private static let width = 64
+    /// Nodes that wait for their turn; Eta asks again for what is beyond.
+    private static let limit = 10_000
 
     let name = "deliveries"
     private let eta: EtaLink
@@ -42,11 +46,17 @@ final class DeliveryRunner: Component, RegistryObserver {
                 state.running[server] = true
                 return false
             }
-            guard state.running.count < Self.width else { return false }
+            guard state.running.count < Self.width else {
+                if state.waiting.count < Self.limit { state.waiting.append((server, knock)) }
+                return false
+            }
             state.running[server] = false
             return true
         }
-        guard isFree else { return }
+        if isFree { start(server, knock: knock) }
+    }
+
+    private func start(_ server: ServerAddress, knock: Bool) {
         let task = Task.immediate { await self.tell(server, knock: knock) }
         // It may be over already.
         state.withLock { state in
@@ -78,8 +88,25 @@ final class DeliveryRunner: Component, RegistryObserver {
                 state.tasks[server] = nil
                 return true
             }
-            if isOver { return }
+            if isOver { return startNext() }
         }
+    }
+
+    /// One has ended: the next that waits, and is not being told already, has its turn.
+    private func startNext() {
+        let next = state.withLock { state -> (server: ServerAddress, knock: Bool)? in
+            while !state.isStopping, !state.waiting.isEmpty {
+                let next = state.waiting.removeFirst()
+                if state.running[next.server] != nil {
+                    state.running[next.server] = true
+                    continue
+                }
+                state.running[next.server] = false
+                return next
+            }
+            return nil
+        }
+        if let next { start(next.server, knock: next.knock) }
     }
 
     /// Tells all that waits; whether the node took it.

@@ -67,6 +67,59 @@ struct RecentEvents {
     }
 }
 
+/// In front of a socket that comes back: what is sent to it waits, in its order, until it was told
+/// what it missed. It counts as pending, so who is sent too much meanwhile is too slow as ever.
+final class HoldingSink: WebSocketSink {
+    private enum Held {
+        case text([UInt8])
+        case binary([UInt8])
+        case framed([ArraySlice<UInt8>])
+    }
+    private struct State {
+        var held: [Held] = []
+        var bytes = 0
+    }
+
+    /// The socket itself.
+    let sink: any WebSocketSink
+    private let state = Lock(State())
+
+    init(_ sink: any WebSocketSink) { self.sink = sink }
+
+    var loop: any LoopExecutor { sink.loop }
+    var client: IPAddress { sink.client }
+    var pending: Int { sink.pending + state.withLock { $0.bytes } }
+
+    func send(text: [UInt8]) { hold(.text(text), text.count) }
+    func send(binary: [UInt8]) { hold(.binary(binary), binary.count) }
+    func send(framed: [ArraySlice<UInt8>]) {
+        hold(.framed(framed), framed.reduce(0) { $0 + $1.count })
+    }
+    func close(_ code: CloseCode, reason: String) { sink.close(code, reason: reason) }
+
+    private func hold(_ held: Held, _ size: Int) {
+        state.withLock { state in
+            state.held.append(held)
+            state.bytes += size
+        }
+    }
+
+    /// Sends what has waited.
+    func release() {
+        let held = state.withLock { state in
+            defer { state = State() }
+            return state.held
+        }
+        for held in held {
+            switch held {
+            case .text(let text): sink.send(text: text)
+            case .binary(let bytes): sink.send(binary: bytes)
+            case .framed(let frames): sink.send(framed: frames)
+            }
+        }
+    }
+}
+
 /// Where a socket that has dropped is sent to: what it misses is kept elsewhere.
 struct SilentSink: WebSocketSink {
     let loop: any LoopExecutor

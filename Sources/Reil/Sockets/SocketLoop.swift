@@ -250,7 +250,6 @@ extension SocketLoop {
 extension SocketLoop {
     /// Sends what is never dropped: a socket that cannot take it is too slow.
     func send(_ message: [UInt8], to session: SocketSession) {
-        if let resuming = session.resuming { return resuming.held.append(.text(message)) }
         guard hasRoom(for: message.count, session) else { return end(session, .slow) }
         session.sink.send(text: message)
     }
@@ -265,7 +264,10 @@ extension SocketLoop {
         to session: SocketSession
     ) {
         // Its number comes behind those of the socket for which this one goes on.
-        if let resuming = session.resuming { return resuming.held.append(.event(event, data)) }
+        if let resuming = session.resuming {
+            guard resuming.events.count < Self.eventLimit else { return end(session, .slow) }
+            return resuming.events.append((event, data))
+        }
         let number = session.machine.nextSequence()
         let frame = EventFrame.make(event, sequence: number, redirect: redirect, data: data)
         if session.recent != nil { session.recent?.append(number, frame) }

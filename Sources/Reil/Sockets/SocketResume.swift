@@ -25,27 +25,19 @@ extension SocketLoop {
     /// A resume that waits for the rooms to tell how they are.
     final class Resuming {
         let frame: SocketFrame
-        /// The last event of each subgroup that the client has seen.
-        let last: [String: Int64]
-        /// The socket itself; until the end nothing goes out by it.
-        let sink: any WebSocketSink
+        /// Until the end nothing goes out by it.
+        let sink: HoldingSink
         var missed: [[UInt8]]? = []
         /// Instances whose rooms have not told yet.
         var waiting: Set<InstanceID> = []
         /// What the rooms told.
         var rooms: [RoomAgain] = []
-        /// What came for the socket meanwhile.
-        var held: [Held] = []
+        /// Events of the node's own subgroup that came meanwhile: their numbers are not known yet.
+        var events: [(event: SocketEvent, data: EncodedJSON)] = []
 
-        enum Held {
-            case event(SocketEvent, EncodedJSON)
-            case text([UInt8])
-        }
-
-        init(_ frame: SocketFrame, last: [String: Int64], sink: any WebSocketSink) {
+        init(_ frame: SocketFrame, sink: any WebSocketSink) {
             self.frame = frame
-            self.last = last
-            self.sink = sink
+            self.sink = HoldingSink(sink)
         }
     }
 
@@ -63,6 +55,8 @@ extension SocketLoop {
     private static let dormantLimit = 4
     /// Bytes that are replayed; who missed more is told how things are now.
     private static let replayLimit = 1 << 20
+    /// Events that wait for one who comes back; a resume takes seconds at the most.
+    static let eventLimit = 1_000
 
     // MARK: Dropping
 
@@ -81,6 +75,7 @@ extension SocketLoop {
             leaveOne(session, membership.instance)
         }
         session.sink = SilentSink(loop: loop, client: session.sink.client)
+        session.resuming = nil
         session.excess = nil
         session.snapshotBytes = 0
         session.dormantUntil = now + services.resumeTime
@@ -118,8 +113,9 @@ extension SocketLoop {
             let sockets = services.roster.sockets(at: place.loop)
         else { return false }
         let number = session.number
-        let resuming = Resuming(frame, last: last, sink: session.sink)
+        let resuming = Resuming(frame, sink: session.sink)
         session.resuming = resuming
+        session.sink = resuming.sink
         let sleeper = await sockets.release(
             place.socket, for: identity.caller, last: last["avr"])
         guard let session = self.session(number), let sleeper else {
@@ -222,30 +218,40 @@ extension SocketLoop {
             resume: word, resumed: true, replayed: isReplayed,
             instances: resuming.rooms.map(\.instance),
             snapshots: isReplayed ? nil : resuming.rooms.map { EncodedJSON(bytes: $0.snapshot) })
-        session.resuming = nil
         session.machine.authenticated(asSomebodyElse: false)
-        send(resuming.frame.answer(answer), to: session)
-        if isReplayed {
-            for frame in missed { send(frame, to: session) }
-            for room in resuming.rooms {
-                let parts = (room.missed ?? []) + Self.motion(in: room)
-                if !parts.isEmpty { session.sink.send(framed: parts.map { $0[...] }) }
-            }
-        }
-        tellLogin(identity, word, to: session)
-        wake(session, resuming)
+        tell(
+            session, resuming.frame.answer(answer), isReplayed ? missed : [],
+            isReplayed ? resuming.rooms.map { ($0.missed ?? []) + Self.motion(in: $0) } : [])
+        wake(session, resuming) { tellLogin(identity, word, to: session) }
         performWaiting(session)
     }
 
-    /// Whoever waited for nothing, or for all that it waited for, goes on.
-    private func wake(_ session: SocketSession, _ resuming: Resuming) {
+    /// The answer and what was missed, all at once: as a snapshot it may be more than what may wait
+    /// for a socket otherwise.
+    private func tell(
+        _ session: SocketSession, _ answer: [UInt8], _ missed: [[UInt8]], _ rooms: [[[UInt8]]]
+    ) {
+        let size =
+            answer.count + missed.reduce(0) { $0 + $1.count }
+            + rooms.joined().reduce(0) { $0 + $1.count }
+        // Of less nobody says when it was read, and it needs no more than there is.
+        if size > services.queue / 4 { session.snapshotBytes = size }
+        guard let sink = session.resuming?.sink.sink else { return }
+        sink.send(text: answer)
+        for frame in missed { sink.send(text: frame) }
+        for frames in rooms where !frames.isEmpty { sink.send(framed: frames.map { $0[...] }) }
+    }
+
+    /// Whoever waited for nothing, or for all that it waited for, goes on: what came meanwhile is
+    /// told, after what `first` tells.
+    private func wake(
+        _ session: SocketSession, _ resuming: Resuming, _ first: () -> Void = {}
+    ) {
         session.resuming = nil
-        for held in resuming.held {
-            switch held {
-            case .event(let event, let data): self.event(event, data, to: session)
-            case .text(let text): send(text, to: session)
-            }
-        }
+        session.sink = resuming.sink.sink
+        resuming.sink.release()
+        first()
+        for held in resuming.events { event(held.event, held.data, to: session) }
     }
 
     /// The newest transforms of a room, as events.

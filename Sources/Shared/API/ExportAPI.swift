@@ -28,12 +28,14 @@ public enum ExportAPI {
         public let instances: [Instance]
         /// What the user may visit other nodes by.
         public let integrity: [Integrity]
+        /// Bans and mutes against the user, in whichever instances.
+        public let sanctions: [Sanction]
 
         /// A document of these parts.
         public init(
             profile: UserMe, sessions: [SessionView], following: [UserReference],
             followers: [UserReference], worlds: [World], instances: [Instance],
-            integrity: [Integrity]
+            integrity: [Integrity], sanctions: [Sanction]
         ) {
             self.profile = profile
             self.sessions = sessions
@@ -42,6 +44,7 @@ public enum ExportAPI {
             self.worlds = worlds
             self.instances = instances
             self.integrity = integrity
+            self.sanctions = sanctions
         }
     }
 
