@@ -90,7 +90,10 @@ public enum Relay {
         var fields = response.head.endToEndFields(withDate: false)
         fields.append(.connection, "Upgrade")
         for value in response.fields.all(.upgrade) { fields.append(.upgrade, value) }
-        let tunnel = Tunnel { near in
+        // Let go of, an answer takes its connection with it: until both ends are joined, or nobody
+        // is left to join them, it is held here.
+        let tunnel = Tunnel { [response] near in
+            defer { withExtendedLifetime(response) {} }
             let nearEnd = TunnelEnd()
             let farEnd = TunnelEnd()
             let isJoined = connection.become { far in

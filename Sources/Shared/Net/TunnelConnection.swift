@@ -38,6 +38,8 @@ actor TunnelConnection: LoopPinned, ReadinessReceiver, ServedConnection, TunnelS
     /// Begins with what came behind the upgrade already.
     nonisolated func start(_ receiver: any TunnelReceiver, _ leftover: [UInt8]) {
         onLoop { connection in
+            // The receiver may have had enough while it was made.
+            guard !connection.isOver else { return receiver.closed() }
             connection.receiver = receiver
             connection.transport.keepAlive()
             do throws(SystemError) {

@@ -272,7 +272,8 @@ struct WebSocketTests {
 
 /// A server behind a server: requests, bodies and upgrades pass through.
 struct RelayTests {
-    private func relay(to upstream: TestServer) throws -> TestServer {
+    /// With `turns` the answer is handed on that many turns of the loop after it came.
+    private func relay(to upstream: TestServer, turns: Int = 0) throws -> TestServer {
         let port = upstream.address.port
         let front = Lock<HTTPClient?>(nil)
         let server = try TestServer { request in
@@ -280,10 +281,12 @@ struct RelayTests {
             var fields = request.head.endToEndFields()
             fields.append(.userAgent, "1.1 relay")
             do throws(ClientError) {
-                return try await Relay.forward(
+                let response = try await Relay.forward(
                     request, to: Upstream(host: "127.0.0.1", port: port),
                     target: Array(request.head.targetBytes), fields: fields, upgrades: true,
                     client: client)
+                for _ in 0..<turns { await request.loop.pause(for: .milliseconds(1)) }
+                return response
             } catch {
                 return Response(status: .badGateway)
             }
@@ -358,7 +361,38 @@ struct RelayTests {
         await front.stop()
     }
 
-    @Test func `an upgrade passes through, with what is said on it`() async throws {
+    @Test func `an upgrade whose other end is gone by the time it is joined is closed`()
+        async throws
+    {
+        let upstream = try TestServer { _ in
+            Response(
+                status: .switchingProtocols,
+                body: .webSocket(
+                    WebSocketUpgrade(subprotocol: nil) { sink in
+                        sink.close(.goingAway, reason: "")
+                        return Hearer()
+                    }))
+        }
+        let front = try relay(to: upstream, turns: 20)
+        for _ in 0..<3 {
+            let hearer = Hearer()
+            _ = try await WebSocketClient.connect(
+                front.request("/"), subprotocols: [], limits: WebSocketLimits(),
+                client: front.client, on: front.group.loops[0]
+            ) { _ in hearer }
+            await hearer.closed.wait()
+            #expect(hearer.heard.withLock { $0.code } == .goingAway)
+        }
+        try await Eventually.holds {
+            front.server.connectionCount == 0 && upstream.server.connectionCount == 0
+        }
+        await upstream.stop()
+        await front.stop()
+    }
+
+    @Test(arguments: [0, 3]) func `an upgrade passes through, with what is said on it`(
+        turns: Int
+    ) async throws {
         let upstream = try TestServer { _ in
             Response(
                 status: .switchingProtocols,
@@ -367,7 +401,7 @@ struct RelayTests {
                         Hearer(echo: $0)
                     }))
         }
-        let front = try relay(to: upstream)
+        let front = try relay(to: upstream, turns: turns)
         let hearer = Hearer()
         let made = Lock<(any WebSocketSink)?>(nil)
         let chosen = try await WebSocketClient.connect(
