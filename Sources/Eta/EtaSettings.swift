@@ -83,7 +83,7 @@ public struct EtaSettings: Sendable {
             nodeAddress, nodeSecure, nodeTitle, listen, data, admin, clusterKey, defaultTags,
             registration, logN, loginBurst, loginInterval, accountBurst, accountInterval,
             resumeWindow, emptyGrace, visitors, fallbackHome, engines, platforms, largestFile,
-        ] + WaitingSettings.all + FileSettings.all
+        ] + WaitingSettings.all + FileSettings.all + ServiceSettings.all
 
     /// The node's address.
     public var nodeAddress: ServerAddress
@@ -127,6 +127,8 @@ public struct EtaSettings: Sendable {
     public var largestFile: ByteCount
     /// How much is kept.
     public var files: FileSettings
+    /// How services are registered and watched.
+    var services: ServiceSettings
     /// Whether this is a test.
     public var testing: Bool
 
@@ -153,6 +155,7 @@ public struct EtaSettings: Sendable {
         platforms = Set(config[Self.platforms].map { $0.text.lowercased() })
         largestFile = config[Self.largestFile]
         files = FileSettings(config)
+        services = ServiceSettings(config)
         testing = config[ProcessSettings.testing]
         guard let tags = TagSet(config[Self.defaultTags]) else {
             throw .refused(Self.defaultTags, in: config, accepted: TagSet.expectation)

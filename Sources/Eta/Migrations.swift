@@ -12,6 +12,7 @@ public enum EtaMigration: Int, Migration {
     case addFileTotal
     case addSearch
     case addModeration
+    case addServices
 
     /// What it does.
     public var sql: StaticString {
@@ -26,8 +27,30 @@ public enum EtaMigration: Int, Migration {
         case .addFileTotal: Self.fileTotal
         case .addSearch: Self.search
         case .addModeration: Self.moderation
+        case .addServices: Self.services
         }
     }
+
+    private static let services: StaticString = """
+        -- session_id stands for the credential where a login would stand.
+        CREATE TABLE service (
+            id TEXT PRIMARY KEY,
+            title TEXT NOT NULL,
+            title_key TEXT NOT NULL,
+            description TEXT,
+            address TEXT NOT NULL,
+            secure INTEGER NOT NULL CHECK (secure IN (0, 1)),
+            tags TEXT NOT NULL,
+            owner_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+            token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+            session_id BLOB NOT NULL UNIQUE CHECK (length(session_id) = 16),
+            status TEXT NOT NULL CHECK (status IN ('up', 'down')),
+            checked_at INTEGER,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX service_by_owner ON service (owner_id, id);
+        """
 
     private static let moderation: StaticString = """
         -- Who may not act on this node, from here or elsewhere.

@@ -64,7 +64,8 @@ public final class Registry: Sendable {
         record = ServerRecord(node, profile, database)
         watch = LinkWatch(
             ambient, pushes: pushes, roster: roster, presence: presence, node: node,
-            record: record, resumeWindow: settings.resumeWindow, on: group.loops[0])
+            record: record, database: database, resumeWindow: settings.resumeWindow,
+            on: group.loops[0])
         passwords = Passwords(
             logN: settings.logN, threads: group.loops.count,
             metrics: ambient.metrics)
@@ -96,6 +97,7 @@ public final class Registry: Sendable {
         bindDeliveries(&router)
         bindNodes(&router)
         bindModeration(&router)
+        bindServices(&router)
         router.bindAliases()
         bindLink(&router)
         let missing = router.missing(of: Self.endpoints)

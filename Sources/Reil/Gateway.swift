@@ -18,6 +18,7 @@ final class GatewayRole: Component {
     private let server: HTTPServer
     private let tls: TLSServerConfiguration?
     let peering: Peering
+    let services: ServiceGateway
     private let bound = Lock<SocketAddress?>(nil)
 
     init(_ settings: ReilSettings, clock: SystemClock, on group: EventLoopGroup) throws {
@@ -47,8 +48,10 @@ final class GatewayRole: Component {
         eta.observe(worlds)
         let limiter = RateLimiter(
             limits: settings.rates, exempt: settings.exempt, clock: ambient.clock)
-        peering = try Peering(
-            settings, eta: eta, limiter: limiter, resolver: resolver, group: group)
+        let outside = try Outside(settings, resolver: resolver)
+        peering = Peering(settings, eta: eta, limiter: limiter, outside: outside, group: group)
+        services = ServiceGateway(
+            settings, eta: eta, outside: outside, group: group, identity: peering.identity)
         let authenticator = Authenticator(
             eta: eta, cache: cache, proxies: settings.trustedProxies, limiter: limiter,
             ambient: ambient)
@@ -61,6 +64,7 @@ final class GatewayRole: Component {
         ambient.log.info("gate", .text("checks", gate.names.joined(separator: ", ")))
         var router = Router(gate: gate, ambient: ambient)
         peering.bind(&router)
+        services.bind(&router)
         let roster = InsRoster(
             eta: eta, resumeTime: settings.resumeWindow, ambient: ambient)
         sockets = SocketHub(
@@ -69,7 +73,8 @@ final class GatewayRole: Component {
                 counts: SocketCounts(
                     perAddress: settings.unauthenticatedSockets, perPerson: settings.userSockets,
                     report: { [eta] in eta.report($0) }),
-                ambient: ambient, queue: settings.socketQueue, resumes: ResumeBook(),
+                switchboard: services.switchboard, ambient: ambient, queue: settings.socketQueue,
+                resumes: ResumeBook(),
                 resumeTime: settings.resumeWindow,
                 orphanGrace: settings.orphanGrace),
             loops: group.loops, origins: settings.origins)
@@ -102,8 +107,7 @@ final class GatewayRole: Component {
         }
         router.bindAliases()
         for (method, template) in AllEndpoints.later { router.later(method, template) }
-        for template in AllEndpoints.laterWhole { router.later(template) }
-        let missing = router.missing(of: AllEndpoints.all)
+        let missing = router.missing(of: AllEndpoints.all + AllEndpoints.ofEveryMethod)
         precondition(missing.isEmpty, "endpoints without a method: \(missing)")
         var limits = ServerLimits()
         limits.connectionsPerAddress = settings.connections

@@ -24,7 +24,9 @@ public enum Reil {
         let role = try GatewayRole(settings, clock: launch.clock, on: launch.group)
         try role.bind()
         return Serving(
-            [role.eta, role.peering.ender, role.peering.runner, role], address: { role.address },
+            [
+                role.eta, role.peering.ender, role.peering.runner, role.services.checker, role,
+            ], address: { role.address },
             health: { role.eta.hasLease ? ["eta": "up"] : nil }, reload: { role.reload() })
     }
 }

@@ -91,6 +91,12 @@ public struct ReilSettings: Sendable {
     static let origins = Setting(
         "sockets.origins", .list(of: .text()), default: "",
         help: "Values of Origin that may open sockets; none: any")
+    static let servicePatience = Setting(
+        "services.first_byte", .duration(.seconds(1)...(.seconds(3_600))), default: "30s",
+        help: "How long a service that is there may take to begin its answer")
+    static let serviceSockets = Setting(
+        "services.sockets", .int(0...1_000_000), default: "1024",
+        help: "Upgraded connections through the gateway to one service")
 
     static let all: [any AnySetting] = [
         listen, eta, gateway, linkAddress, certificate, certificateKey, trustedProxies,
@@ -99,7 +105,7 @@ public struct ReilSettings: Sendable {
         registerBurst, challengeBurst, uploadBurst, createBurst, meetingBurst, allowNetworks,
         insecurePeers, caFile, discoveryAge, unauthenticatedSockets, userSockets, socketQueue,
         resumeWindow,
-        origins,
+        origins, servicePatience, serviceSockets,
     ]
 
     /// Where Reil listens.
@@ -142,6 +148,10 @@ public struct ReilSettings: Sendable {
     public var socketQueue: Int
     /// Accepted origins; empty: any.
     public var origins: [String]
+    /// How long a service may take to begin its answer.
+    public var servicePatience: Duration
+    /// Upgraded connections to one service.
+    public var serviceSockets: Int
     /// Whether this is a test.
     public var testing: Bool
 
@@ -165,6 +175,8 @@ public struct ReilSettings: Sendable {
         userSockets = config[Self.userSockets]
         socketQueue = config[Self.socketQueue].bytes
         origins = config[Self.origins]
+        servicePatience = config[Self.servicePatience]
+        serviceSockets = config[Self.serviceSockets]
         testing = config[ProcessSettings.testing]
         clusterKey = Secret([])
         switch (config[Self.certificate], config[Self.certificateKey]) {

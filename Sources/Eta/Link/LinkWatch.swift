@@ -3,6 +3,7 @@ import Base
 import Crypto
 import Domain
 import Runtime
+import Storage
 
 /// The registry links as the process sees them: who comes, what a Reil says, who is given up.
 final class LinkWatch: Component {
@@ -26,6 +27,7 @@ final class LinkWatch: Component {
     let presence: Presence
     let node: Node
     private let record: ServerRecord
+    private let database: Database
     private let resumeWindow: Duration
     private let loop: any LoopExecutor
     private let stopped = Lock(false)
@@ -40,7 +42,8 @@ final class LinkWatch: Component {
 
     init(
         _ ambient: Ambient, pushes: Pushes, roster: InsRoster, presence: Presence, node: Node,
-        record: ServerRecord, resumeWindow: Duration, on loop: any LoopExecutor
+        record: ServerRecord, database: Database, resumeWindow: Duration,
+        on loop: any LoopExecutor
     ) {
         self.ambient = ambient
         self.pushes = pushes
@@ -48,6 +51,7 @@ final class LinkWatch: Component {
         self.presence = presence
         self.node = node
         self.record = record
+        self.database = database
         self.resumeWindow = resumeWindow
         self.loop = loop
     }
@@ -84,12 +88,15 @@ final class LinkWatch: Component {
         let signing = SigningKey(
             seed: Hex.encode(node.keys.signing.seed.reveal()), createdAt: node.createdAt,
             expiresAt: node.createdAt + Self.keyLifetime)
+        let services = try database.read { (reader) throws(APIError) in
+            try ServiceStore.all(reader).map { ServiceRoute($0.service(node)) }
+        }
         return Welcome(
             server: record.server,
             accessKeys: [node.keys.accessID: Hex.encode(node.keys.access.reveal())],
             signingKeys: [signing], gateways: gateways, links: links,
             leaseMilliseconds: LeaseLedger.lease.milliseconds,
-            hostings: try state.withLock({ $0.observer })?.hostings() ?? [])
+            hostings: try state.withLock({ $0.observer })?.hostings() ?? [], services: services)
     }
 
     /// A key that is not rotated does not end; the discovery document has to name some end.

@@ -99,6 +99,9 @@ public final class Pushes: Sendable {
         sendToOne(.deliver(server: server, knock: knock))
     }
 
+    /// Services are to be asked whether they are there.
+    func look(at services: [ServiceTarget]) { sendToOne(.look(at: services)) }
+
     /// For what one Reil does for all: the first that there is.
     private func sendToOne(_ push: RegistryPush) {
         let frame = JSONCoder.encode(push)

@@ -12,8 +12,8 @@ struct CredentialController: Sendable {
     let database: Database
     let tokens: AccessTokens
 
-    /// A credential of an Ins has no end; Reil asks again after so long.
-    private static let insLifetime: Duration = .seconds(24 * 3_600)
+    /// A credential of an Ins or of a service has no end; Reil asks again after so long.
+    private static let lastingTime: Duration = .seconds(24 * 3_600)
     /// How exactly it is remembered when something was last used.
     private static let useGrain: Duration = .seconds(60)
 
@@ -32,6 +32,7 @@ struct CredentialController: Sendable {
         if let token = IntegrityToken(body.token) { return try await resolve(token, now) }
         if let token = ServerToken(body.token) { return try resolve(token, now) }
         if let token = InsToken(body.token) { return try resolve(token, now) }
+        if let token = ServiceToken(body.token) { return try resolve(token, now) }
         throw APIError(.userNotLogged)
     }
 
@@ -44,17 +45,38 @@ struct CredentialController: Sendable {
         return try await database.scan { (reader) throws(APIError) in
             var callers: [UserCaller] = []
             for id in body.sessions {
-                guard let session = try SessionStore.find(id, reader), session.expiresAt > now
-                else { continue }
-                let tags = try UserStore.tags(session.user, reader)
-                if try UserStore.isBarred(session.user, tags, node, reader) { continue }
-                callers.append(UserCaller(id: session.user, session: id, tags: tags))
+                if let caller = try standing(id, now, reader) { callers.append(caller) }
             }
             var grants: [IntegrityID] = []
             for id in body.integrities
             where try IntegrityStore.incoming(id, now: now, reader) != nil { grants.append(id) }
             return RegistryAPI.Standing(callers: callers, integrities: grants)
         }
+    }
+
+    /// Who acts by that session, or by the credential of a service that stands for one.
+    private func standing(
+        _ id: SessionID, _ now: Timestamp, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> UserCaller? {
+        if let service = try ServiceStore.find(session: id, reader) {
+            return try caller(of: service, reader)
+        }
+        guard let session = try SessionStore.find(id, reader), session.expiresAt > now else {
+            return nil
+        }
+        let tags = try UserStore.tags(session.user, reader)
+        if try UserStore.isBarred(session.user, tags, node, reader) { return nil }
+        return UserCaller(id: session.user, session: id, tags: tags)
+    }
+
+    /// A service as the caller that it is; nil while its owner may not act.
+    private func caller(
+        of service: ServiceRow, _ reader: borrowing Reader<APIError>
+    ) throws(APIError) -> UserCaller? {
+        let tags = try UserStore.tags(service.owner, reader)
+        if try UserStore.isBarred(service.owner, tags, node, reader) { return nil }
+        return UserCaller(
+            id: service.owner, session: service.session, tags: tags, as: service.id)
     }
 
     /// The first use of a session's newest pair is seen here, since no Reil knows its token yet:
@@ -125,6 +147,19 @@ struct CredentialController: Sendable {
         return Resolved(caller: .server(proved.server), expiresAt: proved.expiresAt)
     }
 
+    private func resolve(_ token: ServiceToken, _ now: Timestamp) throws(APIError) -> Resolved {
+        let hash = SHA256.hash(token.bytes)
+        return try database.read { (reader) throws(APIError) in
+            guard let service = try ServiceStore.find(token: hash, reader) else {
+                throw APIError(.userNotLogged)
+            }
+            guard let caller = try caller(of: service, reader) else {
+                throw APIError(.userSuspended)
+            }
+            return Resolved(caller: .user(caller), expiresAt: now + Self.lastingTime)
+        }
+    }
+
     private func resolve(_ token: InsToken, _ now: Timestamp) throws(APIError) -> Resolved {
         let hash = SHA256.hash(token.bytes)
         let found = try database.read { (reader) throws(APIError) in
@@ -132,6 +167,6 @@ struct CredentialController: Sendable {
         }
         guard let name = found else { throw APIError(.userNotLogged) }
         return Resolved(
-            caller: .ins(InsCaller(name: name)), expiresAt: now + Self.insLifetime, ins: name.text)
+            caller: .ins(InsCaller(name: name)), expiresAt: now + Self.lastingTime, ins: name.text)
     }
 }

@@ -32,6 +32,7 @@ struct ExportController: Sendable {
                 following: profile.following,
                 followers: try FollowStore.followers(of: person, reader),
                 worlds: try worlds(of: user.id, reader),
+                services: try ServiceStore.all(of: user.id, reader).map { $0.service(node) },
                 instances: try instances(of: person, reader),
                 integrity: try IntegrityStore.outgoing(of: user.id, now: now, reader)
                     .map { $0.integrity(from: node.address) },

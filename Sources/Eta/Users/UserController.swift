@@ -39,7 +39,7 @@ struct UserController: Sendable {
         let (page, tag, node, presence) = (path.page, path.tag, node, presence)
         var viewer: UserReference?
         if path.online {
-            try Access.user.check(context.caller)
+            try Access.person.check(context.caller)
             viewer = context.caller.reference(home: node.address)
         }
         return try await database.scan { [viewer] (reader) throws(APIError) in
@@ -233,6 +233,8 @@ struct UserController: Sendable {
             }
             let worlds = try WorldStore.all(of: user.id, transaction.reader)
                 .map { $0.world([], node) }
+            let services = try ServiceStore.all(of: user.id, transaction.reader)
+                .map { $0.service(node) }
             let files = try FileTable.files(of: user.id, transaction.reader)
             try ending.endAll(of: user.id, transaction)
             try news.deleted(user.id, transaction)
@@ -250,6 +252,7 @@ struct UserController: Sendable {
             for file in files { try FileTable.forget(file, transaction) }
             transaction.onCommit {
                 for world in worlds { pushes.announce(.worldDeleted(world)) }
+                for service in services { pushes.announce(.serviceDeleted(service)) }
                 pushes.announce(.userDeleted(user.id))
             }
             return files

@@ -11,7 +11,9 @@ enum UserSight {
         _ reader: borrowing Reader<APIError>
     ) throws(APIError) -> UserView {
         let tags = try UserStore.tags(user.id, reader)
-        if caller.isUser(user.id) { return .themself(try themself(user, tags, node, reader)) }
+        if caller.isThemself(user.id) {
+            return .themself(try themself(user, tags, node, reader))
+        }
         if let person = caller.reference(home: node.address),
             let since = try FollowStore.friends(person, node.reference(user.id), reader)
         {

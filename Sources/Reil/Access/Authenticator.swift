@@ -34,10 +34,9 @@ public final class Authenticator: GateCheck {
         if !proxies.isEmpty {
             passage.client = ForwardedClient.address(of: passage.request, trusting: proxies)
         }
-        let found = CredentialFinder.find(in: passage.request.head)
+        let found = CredentialFinder.find(in: passage.request.head, for: passage.endpoint)
         passage.isDeprecated = found.isDeprecated
-        guard passage.endpoint.credentials == .checked, let credential = try found.credential()
-        else { return true }
+        guard let credential = try found.credential() else { return true }
         guard case .known(let entry) = try find(SHA256.hash(credential.token)) else { return false }
         passage.caller = entry.caller
         return true
@@ -47,7 +46,7 @@ public final class Authenticator: GateCheck {
     ///
     /// - Throws: as `check`, and 55 for an address that shows too many that nobody knows yet.
     public func ask(_ passage: inout Passage) async throws(APIError) {
-        let found = CredentialFinder.find(in: passage.request.head)
+        let found = CredentialFinder.find(in: passage.request.head, for: passage.endpoint)
         guard let credential = try found.credential() else { return }
         try limiter.countUnknown(from: passage.client)
         passage.caller = try await resolve(
@@ -116,6 +115,18 @@ enum CredentialFinder {
         fileprivate var shown: (token: ArraySlice<UInt8>, marker: Marker?)?
         var isDeprecated = false
 
+        /// A field of the query is shown.
+        fileprivate mutating func show(_ name: String, _ value: String) {
+            isDeprecated = name != "token"
+            let marker: Marker? =
+                switch name {
+                case "authuser", "integrityuser": .user
+                case "authserver": .server
+                case _: nil
+                }
+            shown = (Array(value.utf8)[...], marker)
+        }
+
         /// The credential, if one was shown.
         ///
         /// - Throws: 3 for what is none, 54 for one of another kind than the marker says.
@@ -134,22 +145,64 @@ enum CredentialFinder {
 
     private static let bearer = Array("bearer ".utf8)
 
+    /// What an endpoint looks at.
+    static func find(in head: RequestHead, for endpoint: EndpointFacts) -> Found {
+        switch endpoint.credentials {
+        case .checked: return find(in: head)
+        case .foreign: return findOwn(in: head)
+        case .ignored:
+            var found = Found()
+            found.isDeprecated = find(in: head).isDeprecated
+            return found
+        }
+    }
+
     static func find(in head: RequestHead) -> Found {
         var found = Found()
         let inQuery = CredentialField.find(in: head)
         if let field = head.field(.authorization) {
             found.shown = (strip(field), marker(of: head))
         } else if let (name, value) = inQuery?.first {
-            found.isDeprecated = name != "token"
-            let marker: Marker? =
-                switch name {
-                case "authuser", "integrityuser": .user
-                case "authserver": .server
-                case _: nil
-                }
-            found.shown = (Array(value.utf8)[...], marker)
+            found.show(name, value)
         }
         return found
+    }
+
+    /// What a request shows to somebody behind the node: the first that has the form of a
+    /// credential of the node counts, all others are not for it.
+    static func findOwn(in head: RequestHead) -> Found {
+        if isOwn(head.field(.authorization)) { return find(in: head) }
+        var found = Found()
+        let pairs = head.query?.split(separator: UInt8(ascii: "&")) ?? []
+        if let pair = pairs.first(where: isOwnCredential(pair:)), let named = Self.named(pair) {
+            found.show(named.name, named.value)
+        }
+        return found
+    }
+
+    /// Whether the value of an `Authorization` field has the form of a credential of the node.
+    static func isOwn(_ field: ArraySlice<UInt8>?) -> Bool { isOwn(token: field.map(strip)) }
+
+    /// Whether a field of a query is a credential of the node.
+    static func isOwnCredential(pair: ArraySlice<UInt8>) -> Bool {
+        guard let (name, value) = named(pair), CredentialField.names.contains(name) else {
+            return false
+        }
+        return isOwn(token: Array(value.utf8)[...])
+    }
+
+    private static func named(_ pair: ArraySlice<UInt8>) -> (name: String, value: String)? {
+        let name = pair.prefix { $0 != UInt8(ascii: "=") }
+        guard let key = Percent.decode(name, plusIsSpace: true),
+            let value = Percent.decode(pair[name.endIndex...].dropFirst(), plusIsSpace: true)
+        else { return nil }
+        return (key, value)
+    }
+
+    /// Whether a token has the form of the node's, and not of somebody else's.
+    fileprivate static func isOwn(token: ArraySlice<UInt8>?) -> Bool {
+        guard let token, let form = CredentialForm.detect(token.span) else { return false }
+        return form != .access || JWT.isOwn(token)
     }
 
     fileprivate enum Marker { case user, server }

@@ -216,6 +216,9 @@ extension InsRoster {
         state.withLock { $0.sockets.indices.contains(index) ? $0.sockets[index] : nil }
     }
 
+    /// Those of all loops.
+    var allSockets: [SocketLoop] { state.withLock { $0.sockets } }
+
     /// A player goes on at another socket, which has seen the room up to an event: the Ins is asked
     /// how the room is. False when the player is no more.
     func move(
@@ -479,7 +482,8 @@ extension InsRoster {
             case .world(let world), .worldDeleted(let world):
                 let rooms = state.rooms.values.filter { $0.hosting.world.id == world.id }
                 return UpdateEvent(change, instances: Set(rooms.map(\.hosting.instance)))
-            case .server, .instance, .instanceDeleted: return UpdateEvent(change)
+            case .server, .service, .serviceDeleted, .instance, .instanceDeleted:
+                return UpdateEvent(change)
             }
         }
     }

@@ -125,6 +125,10 @@ final class ExternalReads: Sendable {
             return AbroadEndpoint<Page<User>>(inner: bound, home: home, reads: self)
         case UserAPI.UserPath.template:
             return AbroadEndpoint<User>(inner: bound, home: home, reads: self)
+        case ServiceAPI.ListPath.template:
+            return AbroadEndpoint<Page<Service>>(inner: bound, home: home, reads: self)
+        case ServiceAPI.ServicePath.template:
+            return AbroadEndpoint<Service>(inner: bound, home: home, reads: self)
         case WorldAPI.ListPath.template:
             return AbroadEndpoint<Page<World>>(inner: bound, home: home, reads: self)
         case WorldAPI.WorldPath.template:

@@ -87,6 +87,20 @@ extension Server: Foreign {
     }
 }
 
+extension Service: Foreign {
+    mutating func admit(from peer: Peer, asked captures: [String]) throws(APIError) {
+        try peer.requireOwn(server, "a service")
+        owner = owner.absolute(at: peer.address)
+        try peer.requireOwn(owner.server ?? peer.address, "a service's owner")
+        if let asked = captures.first.flatMap({ ServiceReference($0) }) {
+            try peer.requireAsked(asked.id == id)
+        }
+        // It would be somebody's, and is for nobody here.
+        credential = nil
+        external = true
+    }
+}
+
 extension Page: Foreign where Item: Foreign {
     mutating func admit(from peer: Peer, asked captures: [String]) throws(APIError) {
         // A list holds many objects, none of which was asked for by its id.

@@ -1,6 +1,5 @@
 import API
 import Base
-import Crypto
 import Domain
 import Federation
 import Net
@@ -25,22 +24,14 @@ struct Peering {
     private let eta: EtaLink
 
     init(
-        _ settings: ReilSettings, eta: EtaLink, limiter: RateLimiter, resolver: Resolver,
+        _ settings: ReilSettings, eta: EtaLink, limiter: RateLimiter, outside: Outside,
         group: EventLoopGroup
-    ) throws(Fault) {
-        let tls: TLSClientConfiguration
-        do throws(TLSError) {
-            tls = try TLSClientConfiguration(caFile: settings.caFile)
-        } catch {
-            throw Fault(error.text, remedy: "set federation.ca_file to a file of certificates")
-        }
+    ) {
         let ambient = group.ambient
         let directory = PeerDirectory(eta: eta, group: group)
         let transport = OutboundTransport(
-            client: HTTPClient(group: group, resolver: resolver, tls: tls, limits: .toPeers),
-            group: group,
-            outbound: OutboundGuard(
-                allowed: settings.allowNetworks, insecurePeers: settings.insecurePeers))
+            client: outside.client(limits: .toPeers, on: group), group: group,
+            outbound: outside.outbound)
         let peers = PeerClient(
             transport: transport, memory: directory, allowsInsecure: settings.insecurePeers,
             ambient: ambient
@@ -61,6 +52,11 @@ struct Peering {
         eta.observe(ender)
         eta.observe(runner)
         eta.observe(PeerForgetting(peers: peers))
+    }
+
+    /// This node with its keys; nil before Eta has said who it is.
+    var identity: @Sendable () -> NodeIdentity? {
+        { [directory] in directory.identity }
     }
 
     /// Binds the endpoints of the federation, and puts the reading abroad around all others: to be

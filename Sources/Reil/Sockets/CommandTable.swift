@@ -43,13 +43,23 @@ extension SocketLoop {
         guard let names = try? frame.decode(SocketMessages.Subscription.self).names, !names.isEmpty
         else { return refuse(frame, APIError(.invalidSubscription), session) }
         let events = names.compactMap { SocketEvent(rawValue: $0) }
-        guard events.count == names.count else {
+        let ids = names.filter { SocketEvent(rawValue: $0) == nil }.compactMap { ServiceID($0) }
+            .filter { services.switchboard.knows($0) || session.heard.contains($0) }
+        guard events.count + ids.count == names.count else {
             return refuse(frame, APIError(.invalidSubscription), session)
+        }
+        for id in ids {
+            if !isWanted {
+                unhear(id, session)
+            } else if !hear(id, session) {
+                return refuse(frame, .tooManyRequests(retryAfter: .seconds(60)), session)
+            }
         }
         session.machine.change(EventSet(events), isWanted: isWanted)
         noteSubscriptions(session)
         let all = EncodedJSON(
-            SocketMessages.Subscriptions(events: session.machine.subscriptions.events))
+            SocketMessages.Subscriptions(
+                events: session.machine.subscriptions.events, services: session.heard.sorted()))
         send(frame.answer { $0.append(all.bytes) }, to: session)
         event(isWanted ? .subscribed : .unsubscribed, all, to: session)
     }
@@ -98,7 +108,8 @@ extension SocketLoop {
             throw APIError(isToken ? .userNotLogged : .integrityNotFound)
         }
         switch (form, isToken) {
-        case (.access, true), (.integrity, false): return (form, Array(text.utf8))
+        case (.access, true), (.service, true), (.integrity, false):
+            return (form, Array(text.utf8))
         case (.access, _), (.integrity, _), (.server, _), (.ins, _), (.service, _):
             throw APIError(.wrongCredential)
         }
@@ -143,11 +154,12 @@ extension SocketLoop {
             let reference = entry.caller.reference(home: home)
         else { throw APIError(.wrongCredential) }
         let place: SocketCounts.Place
-        if let own = session.identity, own.person == person {
+        let key = SocketCounts.Key(entry.caller) ?? .person(person)
+        if let own = session.identity, own.place.key == key {
             place = own.place
-        } else if let opening = session.openingPlace, opening.key == .person(person) {
+        } else if let opening = session.openingPlace, opening.key == key {
             place = opening
-        } else if let fresh = services.counts.enter(.person(person)) {
+        } else if let fresh = services.counts.enter(key) {
             place = fresh
         } else {
             throw .tooManyRequests(retryAfter: .seconds(60))

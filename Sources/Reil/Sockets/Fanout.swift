@@ -200,6 +200,11 @@ struct UpdateEvent: Sendable {
             (event, data, ownData) = (.updateUser, EncodedJSON(user), EncodedJSON(themself))
         case .userDeleted(let id):
             (event, data, ownData) = (.updateUser, EncodedJSON(Deleted(id: id.text)), nil)
+        case .service(let service):
+            (event, data, ownData) = (.updateService, EncodedJSON(service), nil)
+        case .serviceDeleted(let service):
+            (event, data, ownData) =
+                (.updateService, EncodedJSON(Deleted(id: service.id.text)), nil)
         case .world(let world): (event, data, ownData) = (.updateWorld, EncodedJSON(world), nil)
         case .worldDeleted(let world):
             (event, data, ownData) = (.updateWorld, EncodedJSON(Deleted(id: world.id.text)), nil)
@@ -221,9 +226,9 @@ struct UpdateEvent: Sendable {
     /// What `listener` is told; nil where it may not know.
     func data(for listener: Listener) -> EncodedJSON? {
         switch change {
-        case .server: return data
+        case .server, .service, .serviceDeleted: return data
         case .user(let user, _):
-            if listener.caller.isUser(user.id) { return ownData }
+            if listener.caller.isThemself(user.id) { return ownData }
             return isCompanion(listener) ? data : nil
         case .userDeleted: return isCompanion(listener) ? data : nil
         case .world(let world), .worldDeleted(let world):

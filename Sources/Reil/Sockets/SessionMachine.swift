@@ -11,6 +11,8 @@ struct SessionMachine {
     /// What to do about a message.
     enum Verdict {
         case perform(SocketCommand, SocketFrame)
+        /// It is for that service, or from it.
+        case relay(ServiceID, SocketFrame)
         case answer([UInt8])
         /// A transform beyond the rate: the newest of each path is to be sent later.
         case hold(SocketFrame)
@@ -88,7 +90,7 @@ struct SessionMachine {
         }
         guard isLight else { return tooMuch(frame, now) }
         let command = CommandNames.command(frame)
-        if command == .instanceTransform, isAuthenticated {
+        if command == .instanceTransform, isAuthenticated, !frame.isForService {
             guard transforms.take(Limits.transform, upTo: Limits.burst, now: now) else {
                 return .hold(frame)
             }
@@ -112,7 +114,13 @@ struct SessionMachine {
             waiting.append(frame)
             return .wait
         }
-        if frame.target == .other { return .answer(frame.refusal(APIError(.serviceNotFound))) }
+        switch frame.target {
+        case .node, .instance: break
+        case .service(let id):
+            return isAuthenticated
+                ? .relay(id, frame) : .answer(frame.refusal(APIError(.userNotLogged)))
+        case .other: return .answer(frame.refusal(APIError(.serviceNotFound)))
+        }
         guard let command else { return .answer(frame.refusal(APIError(.requestNotFound))) }
         switch command {
         case .ping: break

@@ -38,6 +38,19 @@ final class SocketCounts: Sendable {
     enum Key: Hashable, Sendable {
         case address(IPAddress)
         case person(Person)
+        /// A service, which is no sign of its owner's being there.
+        case service(ServiceID)
+
+        /// What the sockets of a caller are counted by; nil before they have logged in.
+        init?(_ caller: Caller) {
+            if let service = caller.user?.service {
+                self = .service(service)
+            } else if let person = Person(caller) {
+                self = .person(person)
+            } else {
+                return nil
+            }
+        }
     }
 
     /// One socket's place among those that are counted; given back when nobody holds it any more.
@@ -93,7 +106,7 @@ final class SocketCounts: Sendable {
         let limit =
             switch key {
             case .address: perAddress
-            case .person: perPerson
+            case .person, .service: perPerson
             }
         let isIn = counts.withLock { counts in
             let count = counts[key] ?? 0

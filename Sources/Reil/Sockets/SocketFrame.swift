@@ -17,7 +17,9 @@ struct SocketFrame: Sendable {
         /// The node itself, `avr` or nothing.
         case node
         case instance(InstanceID)
-        /// A service, or nobody.
+        /// What may be a service.
+        case service(ServiceID)
+        /// Nobody.
         case other
     }
 
@@ -69,6 +71,9 @@ struct SocketFrame: Sendable {
         return isSound && frame.command != nil ? .frame(frame) : .malformed(frame)
     }
 
+    /// Whether it is for a service, whatever its command is called.
+    var isForService: Bool { if case .service = target { true } else { false } }
+
     /// The command's name as the client wrote it.
     var name: String { command.flatMap { JSONScanner.text(bytes, $0) } ?? "" }
 
@@ -76,7 +81,9 @@ struct SocketFrame: Sendable {
         guard let subgroup = frame.subgroup else { return .node }
         let inner = frame.bytes[subgroup].dropFirst().dropLast()
         if inner.elementsEqual(nodeName) { return .node }
-        return InstanceID(utf8: inner).map { .instance($0) } ?? .other
+        if let instance = InstanceID(utf8: inner) { return .instance(instance) }
+        return JSONScanner.text(frame.bytes, subgroup).flatMap { ServiceID($0) }
+            .map { .service($0) } ?? .other
     }
 
     private static let nodeName = Array("avr".utf8)
@@ -115,6 +122,25 @@ struct SocketFrame: Sendable {
         var out = open()
         out.append(#""error":"#)
         Envelope.appendError(error, into: &out)
+        out.append(UInt8(ascii: "}"))
+        return out.array()
+    }
+
+    /// The frame as the service is given it that it is for: with who sent it.
+    func passed(from user: UserReference, socket: String) -> [UInt8] {
+        var out = open()
+        out.append(#""data":"#)
+        if let data { out.append(bytes[data]) } else { out.append("{}") }
+        out.append(#","from":{"user":"\#(user.text)","socket":"\#(socket)"}}"#)
+        return out.array()
+    }
+
+    /// The frame of a service as its clients are told it; `error` is where that stands, in place of
+    /// `data`.
+    func told(error: Range<Int>?) -> [UInt8] {
+        var out = open()
+        out.append(error == nil ? #""data":"# : #""error":"#)
+        if let range = error ?? data { out.append(bytes[range]) } else { out.append("{}") }
         out.append(UInt8(ascii: "}"))
         return out.array()
     }

@@ -66,7 +66,7 @@ final class SocketHub: RegistryObserver {
     ) throws(APIError) -> WebSocketUpgrade {
         if case .ins = context.caller { throw APIError(.wrongCredential) }
         let key: SocketCounts.Key =
-            Person(context.caller).map { .person($0) }
+            SocketCounts.Key(context.caller)
             ?? .address(context.client.rateUnit)
         guard let place = services.counts.enter(key),
             let sockets = loops.first(where: { $0.loop === context.request.loop })
@@ -137,7 +137,7 @@ final class SocketHub: RegistryObserver {
             guard let home = services.eta.welcome?.server.address else { return }
             let waiting = report.waiting.map { Person($0, home: home) }
             for loop in loops { loop.onLoop { $0.tellQueue(of: report.instance, waiting) } }
-        case .welcome, .leased, .deliver, .endAbroad, .forget, .mark, .clock: break
+        case .welcome, .leased, .deliver, .endAbroad, .look, .forget, .mark, .clock: break
         }
     }
 }

@@ -9,6 +9,7 @@ struct SocketServices: Sendable {
     let authenticator: Authenticator
     let roster: InsRoster
     let counts: SocketCounts
+    let switchboard: ServiceSwitch
     let ambient: Ambient
     /// Bytes that may wait for one socket.
     let queue: Int
@@ -42,6 +43,8 @@ actor SocketLoop {
     /// Those that wait to be let into a room.
     var joining: Set<Int> = []
     var rooms: [InstanceID: Room] = [:]
+    /// The sockets that hear each service.
+    var audiences: [ServiceID: Set<Int>] = [:]
     /// Those whose client speaks too fast.
     var hasty: Set<Int> = []
     var isTicking = false
@@ -135,6 +138,7 @@ extension SocketLoop {
     private func perform(_ verdict: SessionMachine.Verdict, _ session: SocketSession) {
         switch verdict {
         case .perform(let command, let frame): perform(command, frame, session)
+        case .relay(let id, let frame): relay(frame, id, session)
         case .answer(let bytes): send(bytes, to: session)
         case .hold(let frame): hold(frame, session)
         case .wait: break
@@ -160,6 +164,7 @@ extension SocketLoop {
         sessions[session.number] = nil
         if let key = session.resumeKey { services.resumes.forget(key) }
         leaveAll(session)
+        unhearAll(session)
         unlist(session)
         visitors.remove(session.number)
         listeners.remove(session.number)
@@ -175,12 +180,17 @@ extension SocketLoop {
     func adopt(
         _ session: SocketSession, _ identity: Identity
     ) {
-        let isSame = session.identity?.person == identity.person
+        let former = session.identity
+        let isSame =
+            former?.person == identity.person
+            && former?.caller.user?.service == identity.caller.user?.service
         if !isSame {
             if session.identity != nil { leaveAll(session) }
+            unhearAll(session)
             unlist(session)
         }
         session.identity = identity
+        noteService(session)
         session.uncheckedSince = isEtaAway ? now : nil
         session.openingPlace = nil
         session.machine.authenticated(asSomebodyElse: !isSame)
@@ -292,8 +302,7 @@ extension SocketLoop {
     private func refresh(_ user: User) {
         for session in people[.user(user.id)] ?? [] {
             guard case .user(let caller)? = session.identity?.caller else { continue }
-            session.identity?.caller = .user(
-                UserCaller(id: caller.id, session: caller.session, tags: user.tags))
+            session.identity?.caller = .user(caller.with(tags: user.tags))
         }
     }
 }

@@ -16,6 +16,8 @@ extension SocketLoop {
 
         let seats: [Seat]
         let subscriptions: EventSet
+        /// The services that it heard.
+        let heard: Set<ServiceID>
         /// The number of its last event.
         let sequence: Int64
         /// Events that it missed; nil where they are not at hand.
@@ -62,9 +64,10 @@ extension SocketLoop {
 
     /// Whether a socket that ends so may be resumed: one that says goodbye has left.
     func mayDoze(_ session: SocketSession, _ code: CloseCode) -> Bool {
-        guard code == .abnormal, session.identity != nil, session.resumeKey != nil else {
-            return false
-        }
+        // One that speaks for a service is missed at once: another takes its place.
+        guard code == .abnormal, let identity = session.identity, session.resumeKey != nil,
+            identity.caller.user?.service == nil
+        else { return false }
         let isWorthIt = !session.memberships.isEmpty || session.machine.subscriptions.isOfInterest
         return isWorthIt && services.resumeTime > .zero
     }
@@ -125,6 +128,7 @@ extension SocketLoop {
         }
         session.machine.goOn(from: sleeper.sequence, sleeper.subscriptions)
         noteSubscriptions(session)
+        for id in sleeper.heard { _ = hear(id, session) }
         resuming.missed = sleeper.missed
         for seat in sleeper.seats {
             let since = last[seat.instance.text] ?? 0
@@ -173,7 +177,7 @@ extension SocketLoop {
         }
         for seat in seats { _ = remove(session, seat.instance) }
         let sleeper = Sleeper(
-            seats: seats, subscriptions: session.machine.subscriptions,
+            seats: seats, subscriptions: session.machine.subscriptions, heard: session.heard,
             sequence: session.machine.sequence,
             missed: session.recent.map { $0.missed(since: last) } ?? [])
         end(session, .resumedElsewhere, reason: "resumed by another socket")

@@ -78,6 +78,8 @@ final class SocketSession {
     /// logged in.
     var openingPlace: SocketCounts.Place?
     var memberships: [Membership] = []
+    /// The services that it hears.
+    var heard: Set<ServiceID> = []
     /// Instances for which Eta is being asked for a seat.
     var seatsAsked = 0
     /// Bytes of a snapshot that is on its way: until the client has read it so much more may wait,

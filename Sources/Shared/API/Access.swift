@@ -32,14 +32,20 @@ public struct Access: Sendable {
     public let tag: Tag?
     /// Whether a user must be an administrator.
     public let administrator: Bool
+    /// Whether a user must act themself, and not a service of theirs.
+    public let inPerson: Bool
     /// The word of the contract's tables: `–`, `U`, `X`, `S`, `O`, `A`, and in combination.
     public let word: String
 
     /// An access of its own; the named ones below cover nearly all.
-    public init(_ kinds: CallerKinds, tag: Tag? = nil, administrator: Bool = false, word: String) {
+    public init(
+        _ kinds: CallerKinds, tag: Tag? = nil, administrator: Bool = false, inPerson: Bool = false,
+        word: String
+    ) {
         self.kinds = kinds
         self.tag = tag
         self.administrator = administrator
+        self.inPerson = inPerson
         self.word = word
     }
 
@@ -47,6 +53,9 @@ public struct Access: Sendable {
     public static let anyone = Access(.everybody, word: "–")
     /// A user of this node.
     public static let user = Access(.user, word: "U")
+    /// A user of this node about what a service of theirs has no say in: accounts, sessions,
+    /// services.
+    public static let person = Access(.user, inPerson: true, word: "U")
     /// A user of this node or a visitor.
     public static let present = Access([.user, .visitor], word: "X")
     /// Another node.
@@ -55,10 +64,13 @@ public struct Access: Sendable {
     public static let owner = Access(.user, word: "O")
     /// The owner of the object, who may be a visitor, or an administrator.
     public static let presentOwner = Access([.user, .visitor], word: "O")
+    /// The same, and never by a service of theirs.
+    public static let ownerInPerson = Access(.user, inPerson: true, word: "O")
     /// The user themself, or an administrator.
-    public static let themself = Access(.user, word: "U self, A")
+    public static let themself = Access(.user, inPerson: true, word: "U self, A")
     /// An administrator.
-    public static let administrators = Access(.user, administrator: true, word: "A")
+    public static let administrators = Access(
+        .user, administrator: true, inPerson: true, word: "A")
     /// Another node for its own, administrators for all.
     public static let serverOrAdministrator = Access([.server, .user], word: "S its own, A")
     /// A Reil of this node.
@@ -71,15 +83,24 @@ public struct Access: Sendable {
         Access(.user, tag: tag, word: "U with \(tag)")
     }
 
+    /// A user who holds `tag`, and never a service of theirs.
+    public static func person(with tag: Tag) -> Access {
+        Access(.user, tag: tag, inPerson: true, word: "U with \(tag)")
+    }
+
     /// Refuses `caller` where it can be said here.
     ///
     /// - Throws: 3 for nobody where somebody is needed, 54 for a credential of a kind that this
-    ///   call does not take, 4 for a user without the right.
+    ///   call does not take, 4 for a user without the right, or for a service without it.
     public func check(_ caller: Caller) throws(APIError) {
         guard kinds.contains(caller.kind) else {
             throw APIError(caller.kind == .nobody ? .userNotLogged : .wrongCredential)
         }
-        guard case .user(let user) = caller, !caller.isAdministrator else { return }
+        guard case .user(let user) = caller else { return }
+        if inPerson, user.service != nil {
+            throw APIError(.userDontHavePermission, context: "not for services")
+        }
+        if caller.isAdministrator { return }
         if administrator { throw APIError(.userDontHavePermission) }
         if let tag, !user.tags.contains(tag) { throw APIError(.userDontHavePermission) }
     }

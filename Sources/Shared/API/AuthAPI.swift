@@ -112,26 +112,26 @@ public enum AuthAPI {
         "new tokens for a refresh token")
     /// Lists one's sessions.
     public static let sessions = Endpoint<Paged<SessionsPath>, NoBody, Page<SessionView>>(
-        .get, access: .user, servedBy: .eta, invalid: .sessionInvalidInput, "one's own sessions")
+        .get, access: .person, servedBy: .eta, invalid: .sessionInvalidInput, "one's own sessions")
     /// Ends all of one's sessions.
     public static let endSessions = Endpoint<SessionsPath, NoBody, Nothing>(
-        .delete, access: .user, servedBy: .eta, invalid: .sessionInvalidInput,
+        .delete, access: .person, servedBy: .eta, invalid: .sessionInvalidInput,
         "ends all of one's sessions")
     /// Ends one session.
     public static let endSession = Endpoint<SessionPath, NoBody, Nothing>(
-        .delete, access: .user, servedBy: .eta, invalid: .sessionInvalidInput,
+        .delete, access: .person, servedBy: .eta, invalid: .sessionInvalidInput,
         errors: [.sessionNotFound], "ends one session")
     /// Logs out.
     public static let logout = Endpoint<LogoutPath, NoBody, Nothing>(
-        .delete, access: .user, servedBy: .eta, invalid: .sessionInvalidInput,
+        .delete, access: .person, servedBy: .eta, invalid: .sessionInvalidInput,
         "ends the current session")
     /// Logs out, as older clients do it.
     public static let logoutByGet = Endpoint<LogoutPath, NoBody, Nothing>(
-        .get, access: .user, servedBy: .eta, invalid: .sessionInvalidInput,
+        .get, access: .person, servedBy: .eta, invalid: .sessionInvalidInput,
         "ends the current session")
     /// Changes the password.
     public static let password = Endpoint<PasswordPath, PasswordChange, Nothing>(
-        .post, access: .user, servedBy: .eta, invalid: .authInvalidInput,
+        .post, access: .person, servedBy: .eta, invalid: .authInvalidInput,
         errors: [.authInvalidLogin], "changes the password and ends all other sessions")
 
     /// All of them.

@@ -17,6 +17,7 @@ public enum Documentation {
         named(UserMe.self, "an account, as its owner sees it"),
         named(World.self, "an entry of the catalogue"),
         named(Asset.self, "one build of a world"),
+        named(Service.self, "an addon for clients or for other servers"),
         named(Instance.self, "a live run of a world"),
         named(Player.self, "the presence of a user in an instance"),
         named(SessionView.self, "a login"),

@@ -21,6 +21,9 @@ public enum CredentialUse: Sendable {
     case checked
     /// Credentials are not looked at: login, register, refresh.
     case ignored
+    /// What has the form of a credential of the node is checked; what has another is somebody
+    /// else's, and nothing to the node.
+    case foreign
 }
 
 /// One parameter of a path or a query, for the OpenAPI document.
@@ -138,7 +141,7 @@ public struct Endpoint<Path: EndpointPath, Body: Decodable & Sendable, Output: S
 
 /// What is said of an endpoint apart from its types. A class, since every request carries it.
 public final class EndpointFacts: Sendable {
-    /// The method.
+    /// The method; `other` for every method, of ``AllEndpoints/ofEveryMethod``.
     public let method: Method
     /// The path with `:name` where a capture stands.
     public let template: String

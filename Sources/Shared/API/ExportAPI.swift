@@ -24,6 +24,8 @@ public enum ExportAPI {
         public let followers: [UserReference]
         /// The user's worlds, with their assets.
         public let worlds: [World]
+        /// The user's services.
+        public let services: [Service]
         /// The instances that the user owns.
         public let instances: [Instance]
         /// What the user may visit other nodes by.
@@ -34,14 +36,15 @@ public enum ExportAPI {
         /// A document of these parts.
         public init(
             profile: UserMe, sessions: [SessionView], following: [UserReference],
-            followers: [UserReference], worlds: [World], instances: [Instance],
-            integrity: [Integrity], sanctions: [Sanction]
+            followers: [UserReference], worlds: [World], services: [Service],
+            instances: [Instance], integrity: [Integrity], sanctions: [Sanction]
         ) {
             self.profile = profile
             self.sessions = sessions
             self.following = following
             self.followers = followers
             self.worlds = worlds
+            self.services = services
             self.instances = instances
             self.integrity = integrity
             self.sanctions = sanctions
@@ -50,7 +53,7 @@ public enum ExportAPI {
 
     /// The document.
     public static let export = Endpoint<ExportPath, NoBody, Export>(
-        .get, access: .user, servedBy: .eta, invalid: .userInvalidInput, rate: .meeting,
+        .get, access: .person, servedBy: .eta, invalid: .userInvalidInput, rate: .meeting,
         volatile: true, "all that the node holds of the caller")
 
     /// All of them.

@@ -68,13 +68,13 @@ public enum FollowAPI {
         errors: [.userNotFound], "who follows a user; of others how many")
     /// Follows a user.
     public static let follow = Endpoint<FollowPath, NoBody, UserView>(
-        .put, access: .user, servedBy: .eta, invalid: .userInvalidInput,
+        .put, access: .person, servedBy: .eta, invalid: .userInvalidInput,
         errors: [.userNotFound, .alreadyFollowing, .userCannotFetch] + ErrorCode.ofReadingAbroad,
         rate: .meeting,
         "follows a user")
     /// Follows a user no more.
     public static let unfollow = Endpoint<FollowPath, NoBody, UserView>(
-        .delete, access: .user, servedBy: .eta, invalid: .userInvalidInput,
+        .delete, access: .person, servedBy: .eta, invalid: .userInvalidInput,
         errors: [.userNotFound], "follows a user no more")
 
     /// All of them.

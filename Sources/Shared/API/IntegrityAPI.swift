@@ -56,7 +56,7 @@ public enum IntegrityAPI {
         holdsToken: true, "a home asks for a token for one of its users")
     /// A user wants to go abroad.
     public static let request = Endpoint<ListPath, Wish, Integrity>(
-        .post, access: .user, servedBy: .reil, invalid: .integrityInvalidInput,
+        .post, access: .person, servedBy: .reil, invalid: .integrityInvalidInput,
         errors: [
             .userCannotFetch, .serverNotFound, .noResponseFromServer, .noDataFromServer,
             .badDataFromServer, .badRedirectionFromServer, .badStructureFromServer,

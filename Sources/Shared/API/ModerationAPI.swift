@@ -73,6 +73,7 @@ public enum ModerationAPI {
         case deleteUser = "delete-user"
         case deleteWorld = "delete-world"
         case deleteInstance = "delete-instance"
+        case deleteService = "delete-service"
         case updateServer = "update-server"
         case forgetNode = "forget-node"
     }

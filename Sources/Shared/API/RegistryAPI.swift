@@ -108,6 +108,19 @@ public enum RegistryAPI {
             address = try arguments.capture(0, or: .serverNotFound) { ServerAddress($0) }
         }
     }
+    /// `/internal/services/:id/check`
+    public struct ServicePath: EndpointPath {
+        /// Where it stands.
+        public static let template = "/internal/services/:id/check"
+        /// What path and query hold.
+        public static let parameters = [Parameter.path("id", ServiceID.jsonSchema, "the service")]
+        /// The service.
+        public let service: ServiceID
+        /// Reads path and query.
+        public init(_ arguments: inout PathArguments) throws(APIError) {
+            service = try arguments.capture(0, or: .serviceNotFound) { ServiceID($0) }
+        }
+    }
     /// `/internal/following`
     public struct FollowingPath: FixedPath {
         /// Where it stands.
@@ -407,6 +420,22 @@ public enum RegistryAPI {
             self.through = through
         }
     }
+    /// What came of asking a service whether it is there.
+    public struct ServiceCheck: Codable, Sendable {
+        /// Where it was asked.
+        public let address: ServiceAddress
+        /// Whether over TLS.
+        public let secure: Bool
+        /// Whether it is there.
+        public let isUp: Bool
+
+        /// What came of asking at `target`.
+        public init(_ target: ServiceTarget, isUp: Bool) {
+            address = target.address
+            secure = target.secure
+            self.isUp = isUp
+        }
+    }
     /// Whom the caller follows, as their node describes them.
     public struct FollowAbroad: Codable, Sendable {
         /// The user.
@@ -525,9 +554,15 @@ public enum RegistryAPI {
         .post, access: .throughGateway, servedBy: .eta, invalid: .instanceInvalidInput,
         "keeps order in an instance")
 
+    /// What came of asking a service whether it is there.
+    public static let serviceChecked = Endpoint<ServicePath, ServiceCheck, Nothing>(
+        .post, access: .gateway, servedBy: .eta, invalid: .serviceInvalidInput,
+        "what came of asking a service whether it is there")
+
     /// All of them.
     public static let all: [EndpointFacts] = [
-        link.facts, moderate.facts, pendingDeliveries.facts, settleDeliveries.facts,
+        link.facts, serviceChecked.facts, moderate.facts, pendingDeliveries.facts,
+        settleDeliveries.facts,
         takeDeliveries.facts, followAbroad.facts,
         resolve.facts, standing.facts, openChallenge.facts, spendChallenge.facts,
         issueServerToken.facts, useNonce.facts, node.facts, saveNode.facts,

@@ -30,6 +30,8 @@ public enum RegistryPush: Codable, Sendable {
     case endAbroad(server: ServerAddress, integrity: IntegrityID)
     /// That node is to be told what waits for it, or, with `knock`, that this one is there.
     case deliver(server: ServerAddress, knock: Bool)
+    /// These services are to be asked whether they are there.
+    case look(at: [ServiceTarget])
     /// Nothing is known of that node any more.
     case forget(ServerAddress)
     /// Acknowledged once all that was pushed before has taken effect on every loop of the Reil.
@@ -137,11 +139,14 @@ public struct Welcome: Codable, Sendable {
     public let leaseMilliseconds: Int64
     /// Instances that are live, each with its hosting.
     public let hostings: [Hosting]
+    /// The services of the node.
+    public let services: [ServiceRoute]
 
     /// A welcome.
     public init(
         server: Server, accessKeys: [String: String], signingKeys: [SigningKey],
-        gateways: [Gateway], links: [Gateway], leaseMilliseconds: Int64, hostings: [Hosting]
+        gateways: [Gateway], links: [Gateway], leaseMilliseconds: Int64, hostings: [Hosting],
+        services: [ServiceRoute] = []
     ) {
         self.server = server
         self.accessKeys = accessKeys
@@ -150,6 +155,39 @@ public struct Welcome: Codable, Sendable {
         self.links = links
         self.leaseMilliseconds = leaseMilliseconds
         self.hostings = hostings
+        self.services = services
+    }
+}
+
+/// Where a service is asked for.
+public struct ServiceTarget: Codable, Sendable, Hashable {
+    /// The service.
+    public let id: ServiceID
+    /// Where it listens.
+    public let address: ServiceAddress
+    /// Whether it speaks TLS there.
+    public let secure: Bool
+
+    /// That service there.
+    public init(id: ServiceID, address: ServiceAddress, secure: Bool) {
+        self.id = id
+        self.address = address
+        self.secure = secure
+    }
+}
+
+/// A service as a Reil has to know it.
+public struct ServiceRoute: Codable, Sendable, Hashable {
+    /// Where it is.
+    public let target: ServiceTarget
+    /// Whether it answered when it was last asked.
+    public let isUp: Bool
+
+    /// The route to `service`.
+    public init(_ service: Service) {
+        target = ServiceTarget(
+            id: service.id, address: service.address, secure: service.secure)
+        isUp = service.status == .up
     }
 }
 
@@ -205,6 +243,10 @@ public enum ObjectChange: Codable, Sendable {
     case world(World)
     /// A world is deleted; as it was, for who may hear of it, without its assets.
     case worldDeleted(World)
+    /// A service of this node.
+    case service(Service)
+    /// A service is deleted; as it was.
+    case serviceDeleted(Service)
     /// An instance, as those who are not members see it.
     case instance(Instance)
     /// An instance is over; as it was, for who may hear of it.

@@ -55,9 +55,9 @@ public struct Router: Sendable, Responder {
     private struct Template: Sendable {
         var text: String
         var endpoints: [Method: Row] = [:]
+        /// What answers every method.
+        var whole: Row?
         var later: Set<Method> = []
-        /// Whether no method of it is built yet.
-        var isWhollyLater = false
         var allowed: [String] {
             var methods = Set(endpoints.keys).union(later)
             if methods.contains(.get) { methods.insert(.head) }
@@ -119,15 +119,19 @@ public struct Router: Sendable, Responder {
 
     /// Binds whatever answers an endpoint.
     public mutating func bind(_ bound: any BoundEndpoint) {
-        let index = insert(bound.facts.template)
-        precondition(
-            templates[index].endpoints[bound.facts.method] == nil,
-            "\(bound.facts.method.name) \(bound.facts.template) is bound twice")
-        templates[index].endpoints[bound.facts.method] = Row(
+        let (method, index) = (bound.facts.method, insert(bound.facts.template))
+        let name = method == .other ? "any" : "\(method.name)"
+        let row = Row(
             endpoint: wrapping?(bound) ?? bound,
             figures: RouteMetrics(
-                method: "\(bound.facts.method.name)", route: bound.facts.template,
-                metrics: ambient.metrics))
+                method: name, route: bound.facts.template, metrics: ambient.metrics))
+        let former = method == .other ? templates[index].whole : templates[index].endpoints[method]
+        precondition(former == nil, "\(name) \(bound.facts.template) is bound twice")
+        if method == .other {
+            templates[index].whole = row
+        } else {
+            templates[index].endpoints[method] = row
+        }
     }
 
     /// Has paths of older clients mean the same as those of today: ``AllEndpoints/aliases``.
@@ -141,16 +145,13 @@ public struct Router: Sendable, Responder {
         templates[index].later.insert(method)
     }
 
-    /// The same for every method.
-    public mutating func later(_ template: String) {
-        templates[insert(template)].isWhollyLater = true
-    }
-
     /// The endpoints that are not bound.
     public func missing(of all: [EndpointFacts]) -> [String] {
         all.filter { facts in
-            !templates.contains {
-                $0.text == facts.template && $0.endpoints[facts.method] != nil
+            !templates.contains { template in
+                let row =
+                    facts.method == .other ? template.whole : template.endpoints[facts.method]
+                return template.text == facts.template && row != nil
             }
         }.map { "\($0.method.name) \($0.template)" }
     }
@@ -168,7 +169,8 @@ public struct Router: Sendable, Responder {
             return .answered(unbound(APIError(.requestNotFound), request))
         }
         let method: Method = head.method == .head ? .get : head.method
-        guard let row = templates[match.template].endpoints[method] else {
+        let template = templates[match.template]
+        guard let row = template.endpoints[method] ?? template.whole else {
             return .answered(unbound(templates[match.template], method, request))
         }
         let bound = row.endpoint
@@ -245,7 +247,7 @@ public struct Router: Sendable, Responder {
     private func unbound(
         _ template: Template, _ method: Method, _ request: Request
     ) -> Response {
-        if template.isWhollyLater || template.later.contains(method) {
+        if template.later.contains(method) {
             return unbound(APIError(.notImplemented), request)
         }
         guard method == .options else {

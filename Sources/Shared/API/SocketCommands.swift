@@ -113,11 +113,13 @@ public enum SocketMessages {
     }
     /// All subscriptions after the command.
     public struct Subscriptions: Codable, Sendable {
-        /// The events.
-        public let events: [SocketEvent]
+        /// The events, and behind them the services, by their names.
+        public let events: [String]
 
         /// A list.
-        public init(events: [SocketEvent]) { self.events = events }
+        public init(events: [SocketEvent], services: [ServiceID] = []) {
+            self.events = events.map(\.rawValue) + services.map(\.text)
+        }
     }
     /// `instance-join`
     public struct Join: Codable, Sendable {

@@ -29,6 +29,13 @@ public enum JWT {
         return signed + "." + Base64.encodeURL(HMACSHA256.sign(Array(signed.utf8), key: key))
     }
 
+    /// Whether a token says of itself that it is of the kind that is made here: others have three
+    /// parts, too.
+    public static func isOwn(_ token: some Collection<UInt8>) -> Bool {
+        let header = token.prefix { $0 != UInt8(ascii: ".") }
+        return (try? object(Array(header)[...]))?["typ"] == type
+    }
+
     /// The claims of a token that one of `keys`, by their ids, has signed and that is valid `now`.
     public static func verify(
         _ token: [UInt8], keys: [String: Secret], now: Timestamp

@@ -36,6 +36,9 @@ public enum Caller: Sendable, Hashable {
     /// Whether it is that account of this node.
     public func isUser(_ id: UserID) -> Bool { user?.id == id }
 
+    /// Whether it is that account of this node, and not a service of its.
+    public func isThemself(_ id: UserID) -> Bool { isUser(id) && user?.service == nil }
+
     /// The person, from here or elsewhere, with their home.
     public func reference(home: ServerAddress) -> UserReference? {
         switch self {
@@ -59,12 +62,31 @@ public struct UserCaller: Sendable, Hashable, Codable {
     public let session: SessionID
     /// What the account may do.
     public let tags: TagSet
+    /// The service that acts as an automated client of the account, where it is one; its session
+    /// is of its own.
+    public let service: ServiceID?
 
     /// That account by that session.
     public init(id: UserID, session: SessionID, tags: TagSet) {
         self.id = id
         self.session = session
         self.tags = tags
+        service = nil
+    }
+
+    /// A service of that account: as a bot, and never as an administrator.
+    public init(id: UserID, session: SessionID, tags: TagSet, as service: ServiceID) {
+        self.id = id
+        self.session = session
+        let kept = tags.tags.filter { $0 != .admin && $0 != .bot && $0 != .serviceCreator }
+        self.tags = TagSet(kept + [.bot]) ?? [.bot]
+        self.service = service
+    }
+
+    /// The same with what the account may do now.
+    public func with(tags: TagSet) -> UserCaller {
+        guard let service else { return UserCaller(id: id, session: session, tags: tags) }
+        return UserCaller(id: id, session: session, tags: tags, as: service)
     }
 }
 

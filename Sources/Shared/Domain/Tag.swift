@@ -152,6 +152,10 @@ public struct TagRules: Sendable {
         groups: [Group(tags: [.public, .private]), Group(tags: [.release, .development])],
         single: [.official], administrators: [.official])
 
+    /// `avr:` means nothing on a service.
+    public static let service = TagRules(
+        invalid: .serviceInvalidInput, groups: [], single: [], administrators: [])
+
     /// How open an instance is.
     public static let access = Group(tags: InstanceAccess.allCases.map(\.tag))
 

@@ -70,7 +70,7 @@ public struct Fields: Sendable, Equatable {
     }
 
     /// Those whose name passes.
-    func keeping(_ isKept: (ArraySlice<UInt8>) -> Bool) -> Fields {
+    public func keeping(_ isKept: (ArraySlice<UInt8>) -> Bool) -> Fields {
         var kept = Fields()
         kept.isRefused = isRefused
         kept.block.reserveCapacity(block.count)

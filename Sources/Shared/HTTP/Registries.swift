@@ -202,14 +202,22 @@ public struct FieldName: Sendable, Hashable, CustomStringConvertible {
     public static let avrFile = FieldName(known: "AVR-File")
     /// AVR-File-Public: that file is of a public world, and may be kept open until the world changes
     public static let avrFilePublic = FieldName(known: "AVR-File-Public")
+    /// AVR-Forwarded-For: the client's own address, as Reil tells a service
+    public static let avrForwardedFor = FieldName(known: "AVR-Forwarded-For")
     /// AVR-Gateway, docs/client
     public static let avrGateway = FieldName(known: "AVR-Gateway")
     /// AVR-Reil-Run: which run of a Reil calls Eta
     public static let avrReilRun = FieldName(known: "AVR-Reil-Run")
     /// AVR-Request-Id: one request's id through all processes
     public static let avrRequestID = FieldName(known: "AVR-Request-Id")
+    /// AVR-Signature: what proves to a service that the node speaks
+    public static let avrSignature = FieldName(known: "AVR-Signature")
     /// AVR-Statement: who calls, as Reil vouches to Eta
     public static let avrStatement = FieldName(known: "AVR-Statement")
+    /// AVR-Time: when Reil told a service, Unix milliseconds
+    public static let avrTime = FieldName(known: "AVR-Time")
+    /// AVR-User: who calls a service
+    public static let avrUser = FieldName(known: "AVR-User")
     /// AVR-World: the world on another node that Reil is to read for the caller
     public static let avrWorld = FieldName(known: "AVR-World")
     /// AVR-World-Read: what Reil has read of a world that was chosen

@@ -28,11 +28,11 @@ public enum Relay {
     ///
     /// `target` and `fields` are what the upstream sees: begin with `head.endToEndFields()`. With
     /// `upgrades` a request for an upgrade is passed on as one, and a 101 makes a tunnel; without, it
-    /// is a request like any other (RFC 9110 §7.8).
+    /// is a request like any other (RFC 9110 §7.8). `place` is held as long as that tunnel is.
     public static func forward(
         _ request: Request, to upstream: Upstream, target: [UInt8], fields: Fields,
         upgrades: Bool, deadlines: Deadlines = Deadlines(whole: nil),
-        outbound: OutboundGuard? = nil, client: HTTPClient
+        outbound: OutboundGuard? = nil, holding place: (any Sendable)? = nil, client: HTTPClient
     ) async throws(ClientError) -> Response {
         let length = request.bodyLength
         var passed = ClientRequest(
@@ -41,7 +41,7 @@ public enum Relay {
             body: length == 0 ? .none : .stream(request.body, length: length),
             deadlines: deadlines, outbound: outbound)
         if upgrades, request.head.asksUpgrade, length == 0 {
-            return try await upgrade(&passed, request, client)
+            return try await upgrade(&passed, request, holding: place, client)
         }
         let response = try await client.send(passed, on: request.loop)
         return answer(response, to: request.head.method)
@@ -79,7 +79,8 @@ public enum Relay {
     }
 
     private static func upgrade(
-        _ passed: inout ClientRequest, _ request: Request, _ client: HTTPClient
+        _ passed: inout ClientRequest, _ request: Request, holding place: (any Sendable)?,
+        _ client: HTTPClient
     ) async throws(ClientError) -> Response {
         passed.fields.append(.connection, "Upgrade")
         for value in request.head.all(.upgrade) { passed.fields.append(.upgrade, value) }
@@ -94,8 +95,8 @@ public enum Relay {
         // is left to join them, it is held here.
         let tunnel = Tunnel { [response] near in
             defer { withExtendedLifetime(response) {} }
-            let nearEnd = TunnelEnd()
-            let farEnd = TunnelEnd()
+            let nearEnd = TunnelEnd(holding: place)
+            let farEnd = TunnelEnd(holding: nil)
             let isJoined = connection.become { far in
                 nearEnd.join(own: near, other: far, limit: tunnelLimit)
                 farEnd.join(own: far, other: near, limit: tunnelLimit)
@@ -118,6 +119,10 @@ private final class TunnelEnd: TunnelReceiver {
 
     // Both ends are on one loop; the lock is only for the compiler, and never contended.
     private let ends = Lock<Ends?>(nil)
+    private let place: (any Sendable)?
+
+    /// An end that holds `place` as long as there is somebody to hear it.
+    init(holding place: (any Sendable)?) { self.place = place }
 
     func join(own: any TunnelSink, other: any TunnelSink, limit: Int) {
         ends.withLock { $0 = Ends(own: own, other: other, limit: limit) }

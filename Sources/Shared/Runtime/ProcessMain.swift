@@ -56,7 +56,9 @@ public enum NodeSettings {
         "limits.requests_burst", "limits.server_requests", "limits.server_requests_burst",
         "limits.uploads", "node.address", "node.secure", "node.title", "passwords.scrypt_log_n",
         "reil.eta", "reil.gateway", "reil.link_address", "reil.listen", "reil.orphan_grace",
-        "reil.tls_certificate", "reil.tls_key", "reil.trusted_proxies", "sockets.origins",
+        "reil.tls_certificate", "reil.tls_key", "reil.trusted_proxies",
+        "services.check_interval", "services.first_byte", "services.limit", "services.per_owner",
+        "services.sockets", "sockets.origins",
         "sockets.queue", "sockets.resume_window", "sockets.unauthenticated", "sockets.user",
         "users.default_tags", "users.fallback_home", "users.registration",
     ]

@@ -48,6 +48,10 @@ extension InsName: ColumnValue {}
 extension WebURL: ColumnValue {}
 extension SecureURL: ColumnValue {}
 extension ServerAddress: ColumnValue {}
+extension ServiceID: ColumnValue {}
+extension ServiceTitle: ColumnValue {}
+extension ServiceAddress: ColumnValue {}
+extension ServiceStatus: ColumnValue {}
 extension UserSelector: ColumnValue {}
 
 extension Reference: RowDecodable {}

@@ -16,10 +16,11 @@ struct ContractTests {
     {
         let rows = try ContractTable("endpoints").rows
         let built = Dictionary(
-            uniqueKeysWithValues: AllEndpoints.all.map { ("\($0.method.name) \($0.template)", $0) })
-        let later = Set(
-            AllEndpoints.later.map { "\($0.0.name) \($0.1)" }
-                + AllEndpoints.laterWhole.map { "any \($0)" })
+            uniqueKeysWithValues: (AllEndpoints.all + AllEndpoints.ofEveryMethod).map { facts in
+                let method = facts.method == .other ? "any" : "\(facts.method.name)"
+                return ("\(method) \(facts.template)", facts)
+            })
+        let later = Set(AllEndpoints.later.map { "\($0.0.name) \($0.1)" })
         for row in rows {
             let path = Self.spelled(row["path"] ?? "")
             let name = "\(row["method"] ?? "") \(path)"

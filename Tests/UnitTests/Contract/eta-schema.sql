@@ -286,6 +286,25 @@ CREATE INDEX sanction_by_end ON sanction (until) WHERE until IS NOT NULL;
 
 CREATE INDEX sanction_by_user ON sanction (user);
 
+CREATE TABLE service (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    title_key TEXT NOT NULL,
+    description TEXT,
+    address TEXT NOT NULL,
+    secure INTEGER NOT NULL CHECK (secure IN (0, 1)),
+    tags TEXT NOT NULL,
+    owner_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    session_id BLOB NOT NULL UNIQUE CHECK (length(session_id) = 16),
+    status TEXT NOT NULL CHECK (status IN ('up', 'down')),
+    checked_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX service_by_owner ON service (owner_id, id);
+
 CREATE TABLE session (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,

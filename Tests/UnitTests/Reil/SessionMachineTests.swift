@@ -24,6 +24,7 @@ struct SessionMachineTests {
     private func outcome(_ verdict: SessionMachine.Verdict) -> (word: String, answer: JSONValue?) {
         switch verdict {
         case .perform(let command, _): (command.rawValue, nil)
+        case .relay(let service, _): ("to \(service)", nil)
         case .answer(let bytes): ("answer", try? JSONParser.parse(bytes))
         case .hold: ("hold", nil)
         case .wait: ("wait", nil)
@@ -48,8 +49,8 @@ struct SessionMachineTests {
             #"{"state":{"a":1.50},"command":"nonsense","subgroup":"avr","error":{"code":2}}"#
         ),
         (
-            #"{"command":"ping","state":null,"subgroup":"doors"}"#,
-            #"{"command":"ping","state":null,"subgroup":"doors","error":{"code":62}}"#
+            #"{"command":"ping","state":null,"subgroup":"no service"}"#,
+            #"{"command":"ping","state":null,"subgroup":"no service","error":{"code":62}}"#
         ),
         (#"{"command":7,"state":7}"#, #"{"state":7,"error":{"code":56}}"#),
         (
@@ -257,6 +258,8 @@ struct SessionMachineTests {
         case .perform(let command, let frame):
             #expect(frame.target != .other)
             #expect(machine.isAuthenticated || command == .ping || command == .authenticate)
+        case .relay(let service, let frame):
+            #expect(machine.isAuthenticated && frame.target == .service(service))
         case .answer(let bytes): #expect((try? JSONParser.parse(bytes)) != nil)
         case .hold: #expect(machine.isAuthenticated)
         case .wait: #expect(machine.isBusy)
