@@ -393,6 +393,21 @@ class SuiteTests(unittest.TestCase):
     def test_a_run_that_crashed_has_not_ended(self):
         self.assertFalse(suites.read_swift_testing("◇ Test run started.\nFatal error\n")[3])
 
+    def checks_of(self, script: str) -> suites.Tally:
+        tally = suites.Tally()
+        suites.checked(tally, "a script", [sys.executable, "-c", script], {})
+        return tally
+
+    def test_the_lines_of_a_script_are_counted(self):
+        tally = self.checks_of("print('ok · registers\\nfailed · logs in: why'); exit(1)")
+        self.assertEqual((tally.passed, tally.failed), (1, 1))
+        self.assertEqual(tally.lines, ["ok     a script: registers", "failed a script: logs in: why"])
+        self.assertIn("logs in: why", tally.failures[0])
+
+    def test_a_script_that_ends_early_or_checks_nothing_has_failed(self):
+        self.assertEqual(self.checks_of("print('ok · registers'); exit(3)").result(), "1 passed, 1 failed, 0 skipped")
+        self.assertEqual(self.checks_of("print('nothing')").result(), "0 passed, 1 failed, 0 skipped")
+
 
 # Stands for `cluster/run`: one process of its own, which it may leave behind; Ctrl-C alone ends it well.
 RUN = r"""#!{python}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -34,9 +35,18 @@ PACKAGES = {
     "libsqlite3-dev": lambda: has_header("sqlite3.h"),
     "nginx-light": lambda: shutil.which("nginx") or os.path.exists("/usr/sbin/nginx"),
     "wrk": lambda: shutil.which("wrk"),
+    "curl": lambda: shutil.which("curl"),
+    "nodejs": lambda: shutil.which("node"),
+    "node-ws": lambda: any((Path(folder) / "ws").exists() for folder in NODE_MODULES),
+    "python3-venv": lambda: importlib.util.find_spec("ensurepip"),
 }
+# Where Debian puts what Node can require.
+NODE_MODULES = ("/usr/share/nodejs", "/usr/lib/nodejs")
 TO_BUILD = ("openssl", "libssl-dev", "libsqlite3-dev")
 TO_BENCH = ("nginx-light", "wrk")
+TO_BE_CLIENTS = ("curl", "nodejs", "node-ws", "python3-venv")
+# What is installed from PyPI needs a newer Python than the scripts themselves.
+PYTHON_AT_LEAST = (3, 11)
 
 
 def say(text: str) -> None:
@@ -82,6 +92,30 @@ def install(packages=TO_BUILD) -> None:
                     + "\nput that right and try again, or type"
                     + (":\n    " if os.geteuid() == 0 else " as root:\n    ")
                     + "apt-get update && " + " ".join(by_hand))
+
+
+def python_with(requirements: Path) -> Path:
+    """A Python that has the packages of a file, each in the version told there; made when that file has changed."""
+    if sys.version_info < PYTHON_AT_LEAST:
+        raise Fault("python3 is {}.{}; for the packages in {} it has to be {}.{} or newer".format(
+            *sys.version_info[:2], requirements.relative_to(ROOT), *PYTHON_AT_LEAST))
+    install(("python3-venv",))
+    folder = ROOT / ".build" / f"python-{requirements.parent.name}"
+    python, stamp_file = folder / "bin" / "python", folder / "stamp"
+    stamp = sys.version + "\n" + requirements.read_text()
+    if python.exists() and stamp_file.exists() and stamp_file.read_text() == stamp:
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    for step in ([sys.executable, "-m", "venv", str(folder)],
+                 [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet",
+                  "-r", str(requirements)]):
+        done = subprocess.run(step, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            raise Fault(" ".join(step) + f" ended with {done.returncode}; it said:\n"
+                        + "\n".join("    " + line for line in done.stdout.strip().splitlines()[-8:]))
+    stamp_file.write_text(stamp)
+    return python
 
 
 def check_swift() -> str:

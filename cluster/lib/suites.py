@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,7 @@ class Tally:
         self.passed = self.failed = 0
         self.skips: list = []  # (what, why)
         self.failures: list = []
+        self.lines: list = []  # what a part has to tell below its own line
 
     def result(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {len(self.skips)} skipped"
@@ -276,6 +278,58 @@ def main_job(name: str, times: int, kills: bool, *options: str):
     return act
 
 
+CHECK = re.compile(r"^(?P<word>ok|failed) · (?P<what>.*)$", re.M)
+
+
+def checked(tally: Tally, name: str, command: list, environment: dict, limit: float = 300) -> bool:
+    """Runs a script that prints a line for each check, and counts these; whether it ended well."""
+    code, text, file = logged(name, command, environment, limit)
+    checks = list(CHECK.finditer(text))
+    for one in checks:
+        tally.lines.append(f"{one['word']:<7}{name}: {one['what'][:100]}")
+    tally.passed += sum(one["word"] == "ok" for one in checks)
+    failed = [one["what"] for one in checks if one["word"] == "failed"]
+    tally.failed += len(failed)
+    tally.failures += [f"{name}: {what}, see {file}" for what in failed]
+    if not failed and (code != 0 or not checks):
+        tally.failed += 1
+        tally.failures.append(f"{name}: ended with {code} after {len(checks)} checks, see {file}\n" + tail(text))
+    return code == 0 and bool(checks) and not failed
+
+
+def against_a_node(name: str, act):
+    """A part that `act` does against a node of its own with two instance servers."""
+    def run(tally: Tally) -> str:
+        passed, failed = tally.passed, tally.failed
+        own = OwnCluster("--nodes", "1")
+        try:
+            with own:
+                act(tally, own)
+        except (Unexpected, Fault, OSError) as problem:
+            tally.failed += 1
+            tally.failures.append(f"{name}: {problem}")
+        for problem in getattr(own, "problems", []):
+            tally.failed += 1
+            tally.failures.append(f"{name}: what the node left: {problem}")
+        return f"{tally.passed - passed} passed, {tally.failed - failed} failed"
+    return run
+
+
+CLIENTS = Path(__file__).with_name("clients")
+
+
+def real_clients(tally: Tally, own: OwnCluster) -> None:
+    """Clients that share no code with the node or with these scripts."""
+    prepare.install(prepare.TO_BE_CLIENTS)
+    python = prepare.python_with(CLIENTS / "requirements.txt")
+    environment = {"NODE": own.state["nodes"][0]["address"], "SUFFIX": secrets.token_hex(3),
+                   "NODE_PATH": os.pathsep.join(prepare.NODE_MODULES)}
+    checked(tally, "curl", [sys.executable, CLIENTS / "curl.py"], environment)
+    checked(tally, "websockets", [python, CLIENTS / "websockets_client.py"], environment)
+    checked(tally, "aiohttp", [python, CLIENTS / "aiohttp_client.py"], environment)
+    checked(tally, "node", ["node", CLIENTS / "node.js"], environment)
+
+
 def build_flags(sanitizer: str) -> list:
     return ["--sanitize", {"asan": "address", "tsan": "thread"}[sanitizer],
             "--scratch-path", str(ROOT / ".build" / sanitizer)]
@@ -390,6 +444,7 @@ def default_parts() -> list:
         Part("processes", swift_tests("processes", "ProcessTests", environment=binaries), ("build", "release")),
         Part("demo", main_job("demo", 1, False), ("release",)),
         Part("demo-secure", main_job("demo-secure", 1, False, "--secure"), ("release",)),
+        Part("clients", against_a_node("clients", real_clients), ("release",)),
     ]
 
 
@@ -446,6 +501,9 @@ def run_parts(parts: list, tally: Tally) -> None:
         if tally.failed > failed:
             broken.add(part.name)
         print(f"{time.monotonic() - began:7.1f} s   {word}", flush=True)
+        for line in tally.lines:
+            print(" " * 15 + line, flush=True)
+        tally.lines.clear()
 
 
 def main() -> int:
