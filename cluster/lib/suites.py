@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import secrets
@@ -328,6 +329,9 @@ def real_clients(tally: Tally, own: OwnCluster) -> None:
     checked(tally, "websockets", [python, CLIENTS / "websockets_client.py"], environment)
     checked(tally, "aiohttp", [python, CLIENTS / "aiohttp_client.py"], environment)
     checked(tally, "node", ["node", CLIENTS / "node.js"], environment)
+    login = {"username": topology.ADMINISTRATOR, "password": own.state["nodes"][0]["logins"][topology.ADMINISTRATOR]}
+    checked(tally, "service", [python, CLIENTS / "example_service.py"], {
+        **environment, "SERVICE": str(ROOT / "docs" / "client" / "service.py"), "ADMINISTRATOR": json.dumps(login)})
 
 
 def build_flags(sanitizer: str) -> list:
