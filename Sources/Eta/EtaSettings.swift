@@ -84,6 +84,7 @@ public struct EtaSettings: Sendable {
             registration, logN, loginBurst, loginInterval, accountBurst, accountInterval,
             resumeWindow, emptyGrace, visitors, fallbackHome, engines, platforms, largestFile,
         ] + WaitingSettings.all + FileSettings.all + ServiceSettings.all
+        + RuleLimits.all
 
     /// The node's address.
     public var nodeAddress: ServerAddress
@@ -127,6 +128,8 @@ public struct EtaSettings: Sendable {
     public var largestFile: ByteCount
     /// How much is kept.
     public var files: FileSettings
+    /// With which nodes there are dealings, and how many rules there may be.
+    var rules: RuleLimits
     /// How services are registered and watched.
     var services: ServiceSettings
     /// Whether this is a test.
@@ -156,6 +159,7 @@ public struct EtaSettings: Sendable {
         largestFile = config[Self.largestFile]
         files = FileSettings(config)
         services = ServiceSettings(config)
+        rules = RuleLimits(config)
         testing = config[ProcessSettings.testing]
         guard let tags = TagSet(config[Self.defaultTags]) else {
             throw .refused(Self.defaultTags, in: config, accepted: TagSet.expectation)

@@ -13,6 +13,8 @@ public enum EtaMigration: Int, Migration {
     case addSearch
     case addModeration
     case addServices
+    case addRules
+    case addReports
 
     /// What it does.
     public var sql: StaticString {
@@ -28,8 +30,43 @@ public enum EtaMigration: Int, Migration {
         case .addSearch: Self.search
         case .addModeration: Self.moderation
         case .addServices: Self.services
+        case .addRules: Self.rules
+        case .addReports: Self.reports
         }
     }
+
+    private static let reports: StaticString = """
+        -- A report is a user's, or was passed on by another node.
+        CREATE TABLE report (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            about TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            reporter TEXT,
+            origin TEXT,
+            state TEXT NOT NULL CHECK (state IN ('open', 'taken', 'closed')),
+            note TEXT,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            CHECK ((reporter IS NULL) <> (origin IS NULL))
+        ) STRICT;
+        CREATE INDEX report_by_state ON report (state, number);
+        """
+
+    private static let rules: StaticString = """
+        -- Which nodes (server) and which clients (cidr, agent) there are no dealings with, or fewer;
+        -- decided_by is null for the operator.
+        CREATE TABLE rule (
+            list TEXT NOT NULL CHECK (list IN ('server', 'cidr', 'agent')),
+            subject TEXT NOT NULL,
+            action TEXT NOT NULL CHECK (action IN ('deny', 'limit', 'allow')),
+            reason TEXT,
+            decided_by TEXT,
+            until INTEGER,
+            created_at INTEGER NOT NULL,
+            PRIMARY KEY (list, subject)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX rule_by_end ON rule (until) WHERE until IS NOT NULL;
+        """
 
     private static let services: StaticString = """
         -- session_id stands for the credential where a login would stand.

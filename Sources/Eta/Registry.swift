@@ -39,6 +39,10 @@ public final class Registry: Sendable {
     let tokens: AccessTokens
     /// Ends logins.
     let ending: SessionEnding
+    /// Our own tokens at other nodes.
+    let peerTokens = PeerTokens()
+    /// With whom there are dealings.
+    let rules: RuleBook
     /// What is done again and again.
     let sweeper: Sweeper
     private let lock: DataFolderLock
@@ -64,7 +68,8 @@ public final class Registry: Sendable {
         record = ServerRecord(node, profile, database)
         watch = LinkWatch(
             ambient, pushes: pushes, roster: roster, presence: presence, node: node,
-            record: record, database: database, resumeWindow: settings.resumeWindow,
+            record: record, database: database,
+            mode: settings.rules.mode, resumeWindow: settings.resumeWindow,
             on: group.loops[0])
         passwords = Passwords(
             logN: settings.logN, threads: group.loops.count,
@@ -75,6 +80,8 @@ public final class Registry: Sendable {
             database: database, passwords: passwords, guarding: guarding)
         tokens = AccessTokens(node)
         ending = SessionEnding(pushes: pushes)
+        rules = try RuleBook(
+            database, mode: settings.rules.mode, pushes: pushes, tokens: peerTokens)
         sweeper = Sweeper(ambient, on: group.loops[0])
         _ = try await record.count()
         scheduleSweeps(guarding)

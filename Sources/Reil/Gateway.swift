@@ -48,15 +48,19 @@ final class GatewayRole: Component {
         eta.observe(worlds)
         let limiter = RateLimiter(
             limits: settings.rates, exempt: settings.exempt, clock: ambient.clock)
+        let desk = RuleDesk()
+        eta.observe(desk)
         let outside = try Outside(settings, resolver: resolver)
-        peering = Peering(settings, eta: eta, limiter: limiter, outside: outside, group: group)
+        peering = Peering(
+            settings, eta: eta, desk: desk, limiter: limiter, outside: outside, group: group)
         services = ServiceGateway(
             settings, eta: eta, outside: outside, group: group, identity: peering.identity)
         let authenticator = Authenticator(
-            eta: eta, cache: cache, proxies: settings.trustedProxies, limiter: limiter,
-            ambient: ambient)
+            eta: eta, cache: cache, limiter: limiter, ambient: ambient)
         let gate = Gate([
+            ClientCheck(desk: desk, proxies: settings.trustedProxies),
             authenticator,
+            NodeCheck(desk: desk),
             peering.check,
             limiter,
             AuthoriseCheck(),
@@ -73,7 +77,8 @@ final class GatewayRole: Component {
                 counts: SocketCounts(
                     perAddress: settings.unauthenticatedSockets, perPerson: settings.userSockets,
                     report: { [eta] in eta.report($0) }),
-                switchboard: services.switchboard, ambient: ambient, queue: settings.socketQueue,
+                switchboard: services.switchboard, desk: desk, ambient: ambient,
+                queue: settings.socketQueue,
                 resumes: ResumeBook(),
                 resumeTime: settings.resumeWindow,
                 orphanGrace: settings.orphanGrace),
@@ -106,7 +111,6 @@ final class GatewayRole: Component {
             }
         }
         router.bindAliases()
-        for (method, template) in AllEndpoints.later { router.later(method, template) }
         let missing = router.missing(of: AllEndpoints.all + AllEndpoints.ofEveryMethod)
         precondition(missing.isEmpty, "endpoints without a method: \(missing)")
         var limits = ServerLimits()

@@ -68,6 +68,9 @@ public struct ReilSettings: Sendable {
     static let meetingBurst = Setting(
         "limits.meetings", .int(1...1_000_000), default: "30", unit: "per min",
         help: "Integrity tokens of one user")
+    static let reportBurst = Setting(
+        "limits.reports", .int(1...1_000_000), default: "10", unit: "per hour",
+        help: "What one user reports to the administrators")
     static let allowNetworks = Setting(
         "federation.allow_networks", .list(of: .networkRange), default: "",
         help: "Networks that are not public and where other nodes may be all the same")
@@ -102,8 +105,9 @@ public struct ReilSettings: Sendable {
         listen, eta, gateway, linkAddress, certificate, certificateKey, trustedProxies,
         orphanGrace, clusterKey, connections, exempt, ordinaryRate, ordinaryBurst, serverRate,
         serverBurst,
-        registerBurst, challengeBurst, uploadBurst, createBurst, meetingBurst, allowNetworks,
-        insecurePeers, caFile, discoveryAge, unauthenticatedSockets, userSockets, socketQueue,
+        registerBurst, challengeBurst, uploadBurst, createBurst, meetingBurst, reportBurst,
+        allowNetworks, insecurePeers, caFile, discoveryAge, unauthenticatedSockets, userSockets,
+        socketQueue,
         resumeWindow,
         origins, servicePatience, serviceSockets,
     ]

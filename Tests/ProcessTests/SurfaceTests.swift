@@ -108,25 +108,6 @@ import Testing
         }
     }
 
-    @Test func `what comes later answers 28, and is in no document`() async throws {
-        let node = try await Shared.plain.get()
-        let document = try await node.client.send(.get, "/api/openapi.json")
-        let paths = document.json?["paths"]?.objectValue
-        #expect(paths?.isEmpty == false)
-        for (method, template) in AllEndpoints.later {
-            let parts = template.split(separator: "/").map {
-                $0.hasPrefix(":") ? "x" : String($0)
-            }
-            let answer = try await node.client.send(method, "/" + parts.joined(separator: "/"))
-            #expect(answer.status == 501 && answer.code == 28, "\(method) \(template): \(answer)")
-            let shown = template.split(separator: "/").map {
-                $0.hasPrefix(":") ? "{\($0.dropFirst())}" : String($0)
-            }.joined(separator: "/")
-            let entry = paths?["/" + shown]?["\(method.name)".lowercased()]
-            #expect(entry == nil, "\(method.name) \(template) is in the document")
-        }
-    }
-
     @Test func `a tag spares the body, and guards an update`() async throws {
         let node = try await Shared.plain.get()
         let user = try await node.user()

@@ -12,6 +12,8 @@ struct DeliveryController: Sendable {
     let outbox: Outbox
     let instances: InstanceKeeper
     let news: UserNews
+    let rules: RuleBook
+    let reports: Int
     let invitations: InvitationRate
 
     init(_ registry: Registry) {
@@ -22,6 +24,8 @@ struct DeliveryController: Sendable {
         instances = InstanceKeeper(registry)
         news = UserNews(registry)
         invitations = InvitationRate(clock: registry.ambient.clock)
+        rules = registry.rules
+        reports = registry.settings.rules.reports
     }
 
     func pending(
@@ -94,6 +98,7 @@ struct DeliveryController: Sendable {
         switch word {
         case .follow(let user, let target):
             try requireOwn(user, of: peer)
+            if rules.action(on: peer) != .allow { throw APIError(.serverDenied) }
             let target = try requireHere(target, transaction.reader)
             try follow(user, target, at: now, transaction)
         case .unfollow(let user, let target):
@@ -117,6 +122,11 @@ struct DeliveryController: Sendable {
             try requireOwn(user, of: peer)
             try PersonAbroadStore.set(status, of: user, transaction)
             try news.changed(abroad: user, transaction)
+        case .report(let about, let reason):
+            let about = about.absolute(at: node.address)
+            guard about.server == node.address else { throw APIError(.objectNotInternal) }
+            _ = try ReportStore.add(
+                about, reason, from: peer, limit: reports, at: now, transaction)
         case .candidate(let instance, let user, let by, let action):
             let user = try requireHere(user, transaction.reader)
             try invitations.count(from: peer, for: user)

@@ -43,7 +43,7 @@ struct Outbox: Sendable {
             switch word {
             case .user(let user): UserReference(user.id, at: user.server)
             case .status(let user, _): user
-            case .follow, .unfollow, .userDeleted, .candidate: nil
+            case .follow, .unfollow, .userDeleted, .candidate, .report: nil
             }
         try OutboxStore.append(word, replacing: subject, for: address, at: now, transaction)
         // One that could not be told is left alone until its time has come.

@@ -125,6 +125,10 @@ enum IntegrityStore {
         "UPDATE incoming_integrity SET used_at = ?2 WHERE id = ?1")
     private static let deleteIncoming = Command<IntegrityID>(
         "DELETE FROM incoming_integrity WHERE id = ?1")
+    private static let deleteIncomingOf = Command<ServerAddress>(
+        "DELETE FROM incoming_integrity WHERE server = ?1")
+    private static let deleteOutgoingAt = Command<ServerAddress>(
+        "DELETE FROM outgoing_integrity WHERE server = ?1")
     private static let deleteIncomingBefore = Command<Timestamp>(
         "DELETE FROM incoming_integrity WHERE expires_at <= ?1")
 
@@ -230,6 +234,14 @@ enum IntegrityStore {
         _ id: IntegrityID, now: Timestamp, _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
         try transaction.run(touchIncoming, id, now)
+    }
+
+    /// Ends all grants of the users of a node here, and of this node's there.
+    static func deleteAll(
+        of server: ServerAddress, _ transaction: borrowing Transaction<APIError>
+    ) throws(APIError) {
+        try transaction.run(deleteIncomingOf, server)
+        try transaction.run(deleteOutgoingAt, server)
     }
 
     static func deleteIncoming(

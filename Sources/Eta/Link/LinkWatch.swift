@@ -28,6 +28,7 @@ final class LinkWatch: Component {
     let node: Node
     private let record: ServerRecord
     private let database: Database
+    private let mode: FederationMode
     private let resumeWindow: Duration
     private let loop: any LoopExecutor
     private let stopped = Lock(false)
@@ -42,7 +43,7 @@ final class LinkWatch: Component {
 
     init(
         _ ambient: Ambient, pushes: Pushes, roster: InsRoster, presence: Presence, node: Node,
-        record: ServerRecord, database: Database, resumeWindow: Duration,
+        record: ServerRecord, database: Database, mode: FederationMode, resumeWindow: Duration,
         on loop: any LoopExecutor
     ) {
         self.ambient = ambient
@@ -52,6 +53,7 @@ final class LinkWatch: Component {
         self.node = node
         self.record = record
         self.database = database
+        self.mode = mode
         self.resumeWindow = resumeWindow
         self.loop = loop
     }
@@ -88,15 +90,19 @@ final class LinkWatch: Component {
         let signing = SigningKey(
             seed: Hex.encode(node.keys.signing.seed.reveal()), createdAt: node.createdAt,
             expiresAt: node.createdAt + Self.keyLifetime)
-        let services = try database.read { (reader) throws(APIError) in
-            try ServiceStore.all(reader).map { ServiceRoute($0.service(node)) }
+        let (services, rules) = try database.read { (reader) throws(APIError) in
+            (
+                try ServiceStore.all(reader).map { ServiceRoute($0.service(node)) },
+                try RuleBook.read(mode, reader)
+            )
         }
         return Welcome(
             server: record.server,
             accessKeys: [node.keys.accessID: Hex.encode(node.keys.access.reveal())],
             signingKeys: [signing], gateways: gateways, links: links,
             leaseMilliseconds: LeaseLedger.lease.milliseconds,
-            hostings: try state.withLock({ $0.observer })?.hostings() ?? [], services: services)
+            hostings: try state.withLock({ $0.observer })?.hostings() ?? [], services: services,
+            rules: rules)
     }
 
     /// A key that is not rotated does not end; the discovery document has to name some end.

@@ -43,6 +43,9 @@ public final class Pushes: Sendable {
     /// An object is not what it was.
     public func announce(_ change: ObjectChange) { send(.changed(change)) }
 
+    /// With whom there are dealings is not what it was.
+    func tell(_ rules: RuleSet) { send(.rules(rules)) }
+
     /// Something counts no more.
     public func revoke(_ revocation: Revocation) { send(.revoke(revocation)) }
 

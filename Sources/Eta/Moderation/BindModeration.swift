@@ -9,6 +9,20 @@ extension Registry {
         router.on(ModerationAPI.suspend, moderation.suspend)
         router.on(ModerationAPI.unsuspend, moderation.unsuspend)
         router.on(ModerationAPI.log, moderation.log)
+        let rules = RuleController(self)
+        router.on(RulesAPI.servers, rules.servers)
+        router.on(RulesAPI.ruleServers, rules.ruleServers)
+        router.on(RulesAPI.unruleServers, rules.unruleServers)
+        router.on(RulesAPI.clients, rules.clients)
+        router.on(RulesAPI.denyClients, rules.denyClients)
+        router.on(RulesAPI.admitClients, rules.admitClients)
+        let reports = ReportController(self)
+        router.on(ReportAPI.make, reports.make)
+        router.on(ReportAPI.list, reports.list)
+        router.on(ReportAPI.handle, reports.handle)
+        sweeper.every(.milliseconds(500), "rules") { () async throws(APIError) in
+            try await rules.sweep()
+        }
         sweeper.every(.milliseconds(500), "suspensions") { () async throws(APIError) in
             try await moderation.sweep()
         }

@@ -11,6 +11,7 @@ struct CredentialController: Sendable {
     let node: Node
     let database: Database
     let tokens: AccessTokens
+    let rules: RuleBook
 
     /// A credential of an Ins or of a service has no end; Reil asks again after so long.
     private static let lastingTime: Duration = .seconds(24 * 3_600)
@@ -21,6 +22,7 @@ struct CredentialController: Sendable {
         node = registry.node
         database = registry.database
         tokens = registry.tokens
+        rules = registry.rules
     }
 
     func resolve(
@@ -133,8 +135,11 @@ struct CredentialController: Sendable {
                 try IntegrityStore.touch(grant.id, now: now, transaction)
             }
         }
+        let action = grant.user.server.map { rules.action(on: $0) } ?? .deny
+        if action == .deny { throw APIError(.serverDenied) }
         return Resolved(
-            caller: .visitor(VisitorCaller(user: grant.user, integrity: grant.id)),
+            caller: .visitor(
+                VisitorCaller(user: grant.user, integrity: grant.id, limited: action == .limit)),
             expiresAt: grant.expiresAt)
     }
 

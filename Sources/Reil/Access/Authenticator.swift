@@ -11,17 +11,14 @@ public final class Authenticator: GateCheck {
     private let eta: EtaLink
     private let cache: TokenCache
     private let ambient: Ambient
-    private let proxies: [NetworkRange]
     private let limiter: RateLimiter
 
     /// An authenticator that asks `eta` for what `cache` does not know, as often as `limiter` lets.
     init(
-        eta: EtaLink, cache: TokenCache, proxies: [NetworkRange], limiter: RateLimiter,
-        ambient: Ambient
+        eta: EtaLink, cache: TokenCache, limiter: RateLimiter, ambient: Ambient
     ) {
         self.eta = eta
         self.cache = cache
-        self.proxies = proxies
         self.limiter = limiter
         self.ambient = ambient
     }
@@ -31,9 +28,6 @@ public final class Authenticator: GateCheck {
     /// - Throws: 3 for a dead credential, 54 for one of another kind than the marker says, 70 while
     ///   Eta cannot be asked.
     public func check(_ passage: inout Passage) throws(APIError) -> Bool {
-        if !proxies.isEmpty {
-            passage.client = ForwardedClient.address(of: passage.request, trusting: proxies)
-        }
         let found = CredentialFinder.find(in: passage.request.head, for: passage.endpoint)
         passage.isDeprecated = found.isDeprecated
         guard let credential = try found.credential() else { return true }

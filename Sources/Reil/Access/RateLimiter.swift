@@ -13,6 +13,7 @@ public struct RateLimits: Sendable {
     let upload: Rate
     let create: Rate
     let meeting: Rate
+    let report: Rate
 
     init(_ config: ConfigReader) {
         func over(_ period: Duration, _ setting: Setting<Int>) -> Rate {
@@ -29,6 +30,7 @@ public struct RateLimits: Sendable {
         upload = over(.seconds(1_800), ReilSettings.uploadBurst)
         create = over(.seconds(600), ReilSettings.createBurst)
         meeting = over(.seconds(60), ReilSettings.meetingBurst)
+        report = over(.seconds(3_600), ReilSettings.reportBurst)
     }
 
     func rate(of rate: RateClass) -> Rate {
@@ -38,6 +40,7 @@ public struct RateLimits: Sendable {
         case .upload: upload
         case .create: create
         case .meeting: meeting
+        case .report: report
         case .ordinary: ordinary
         }
     }

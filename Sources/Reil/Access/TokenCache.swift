@@ -122,7 +122,7 @@ public final class TokenCache: Sendable {
                 case .integrity(let id): .integrity(id)
                 // Found among all of their home.
                 case .visitor(let user): .server(user.server ?? .sample)
-                case .server(let address): .server(address)
+                case .server(let address), .node(let address): .server(address)
                 case .ins(let id): .ins(id)
                 }
             for digest in state.owned[owner] ?? [] {
@@ -145,7 +145,7 @@ public final class TokenCache: Sendable {
         case .rights(let user), .user(let user): caller.isUser(user)
         case .integrity(let id): caller.visitor?.integrity == id
         case .visitor(let user): caller.visitor?.user == user
-        case .server(let address):
+        case .server(let address), .node(let address):
             caller.server == address || caller.visitor?.home == address
         case .ins(let id): entry.ins == id
         }

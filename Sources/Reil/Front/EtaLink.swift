@@ -321,7 +321,7 @@ final class EtaLink: Component {
                 state.welcome?.links = links
             case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .muted, .tell,
                 .queue, .deliver, .endAbroad,
-                .look, .forget, .mark,
+                .look, .rules, .forget, .mark,
                 .clock:
                 break
             }

@@ -124,7 +124,7 @@ final class HotWorlds: RegistryObserver {
         case .changed(.userDeleted): change { $0.forgetAll() }
         case .changed, .welcome, .leased, .revoke, .host, .close, .dismissed, .muted, .tell, .queue,
             .deliver,
-            .endAbroad, .look, .forget,
+            .endAbroad, .look, .rules, .forget,
             .reils,
             .mark, .clock:
             break

@@ -112,7 +112,7 @@ final class RegistryConnection: MessageReceiver {
             owner.afterAllLoops { self.send(.acknowledge(sequence: sequence)) }
         case .revoke, .host, .close, .changed, .dismissed, .muted, .tell, .queue, .deliver,
             .endAbroad,
-            .look, .forget, .reils, .clock:
+            .look, .rules, .forget, .reils, .clock:
             owner.received(push)
         }
     }

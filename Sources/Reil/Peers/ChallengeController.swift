@@ -8,12 +8,14 @@ import HTTP
 struct ChallengeController: Sendable {
     let eta: EtaLink
     let peers: PeerClient
+    let desk: RuleDesk
 
     /// `PUT /api/challenges`: whoever claims an address gets something to sign, once the node
     /// behind that address has been found.
     @Sendable func open(
         _ path: ChallengeAPI.ListPath, _ body: ChallengeAPI.Opening, _ context: RequestContext
     ) async throws(APIError) -> ChallengeAPI.Nonce {
+        try desk.require(body.server, seenAt: context.client)
         _ = try await peers.peer(body.server)
         return try await eta.call(
             RegistryAPI.openChallenge, body, on: context.request.loop)

@@ -70,7 +70,7 @@ final class PeerDirectory: PeerMemory, RegistryObserver {
         case .welcome, .leased, .revoke, .changed, .host, .close, .dismissed, .muted, .tell, .queue,
             .deliver,
             .endAbroad,
-            .look, .forget, .mark, .clock:
+            .look, .rules, .forget, .mark, .clock:
             break
         }
     }

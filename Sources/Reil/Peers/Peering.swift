@@ -24,8 +24,8 @@ struct Peering {
     private let eta: EtaLink
 
     init(
-        _ settings: ReilSettings, eta: EtaLink, limiter: RateLimiter, outside: Outside,
-        group: EventLoopGroup
+        _ settings: ReilSettings, eta: EtaLink, desk: RuleDesk, limiter: RateLimiter,
+        outside: Outside, group: EventLoopGroup
     ) {
         let ambient = group.ambient
         let directory = PeerDirectory(eta: eta, group: group)
@@ -34,7 +34,7 @@ struct Peering {
             outbound: outside.outbound)
         let peers = PeerClient(
             transport: transport, memory: directory, allowsInsecure: settings.insecurePeers,
-            ambient: ambient
+            ambient: ambient, admits: { (node) throws(APIError) in try desk.require(node) }
         ) { directory.identity }
         self.eta = eta
         self.directory = directory
@@ -44,7 +44,7 @@ struct Peering {
         ender = GrantEnder(peers: peers, loop: group.loops[0], ambient: ambient)
         runner = DeliveryRunner(eta: eta, peers: peers, loop: group.loops[0], ambient: ambient)
         discovery = DiscoveryController(directory: directory, age: settings.discoveryAge)
-        challenges = ChallengeController(eta: eta, peers: peers)
+        challenges = ChallengeController(eta: eta, peers: peers, desk: desk)
         integrity = IntegrityController(eta: eta, peers: peers)
         deliveries = DeliveryController(eta: eta, peers: peers)
         reads = ExternalReads(peers: peers, ambient: ambient)

@@ -72,7 +72,8 @@ final class SocketHub: RegistryObserver {
             let sockets = loops.first(where: { $0.loop === context.request.loop })
         else { throw .tooManyRequests(retryAfter: .seconds(10)) }
         let credential = try CredentialFinder.find(in: context.request.head).credential()
-        let opening = SocketLoop.Opening(credential: credential, place: place)
+        let opening = SocketLoop.Opening(
+            credential: credential, place: place, client: context.client)
         var limits = WebSocketLimits()
         limits.pending = services.queue / 4
         return WebSocketUpgrade(subprotocol: subprotocol, limits: limits) { sink in
@@ -122,6 +123,9 @@ final class SocketHub: RegistryObserver {
         case .changed(let change):
             let event = roster.event(of: change)
             for loop in loops { loop.onLoop { $0.tell(event, change) } }
+        case .rules(let set):
+            let rules = set.clientRules
+            for loop in loops { loop.onLoop { $0.deny(rules) } }
         case .reils(let gateways, let links): roster.reils(gateways: gateways, links: links)
         case .host(let hosting): roster.host(hosting)
         case .close(let instance): roster.close(instance)

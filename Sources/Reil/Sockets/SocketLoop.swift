@@ -10,6 +10,7 @@ struct SocketServices: Sendable {
     let roster: InsRoster
     let counts: SocketCounts
     let switchboard: ServiceSwitch
+    let desk: RuleDesk
     let ambient: Ambient
     /// Bytes that may wait for one socket.
     let queue: Int
@@ -90,6 +91,8 @@ extension SocketLoop {
         /// What the upgrade showed.
         let credential: (form: CredentialForm, token: [UInt8])?
         let place: SocketCounts.Place
+        /// Where the client is, behind whichever proxy.
+        let client: IPAddress
     }
 
     /// Takes a socket over.
@@ -102,7 +105,8 @@ extension SocketLoop {
     private func add(_ sink: any WebSocketSink, _ opening: Opening) -> Int {
         lastNumber += 1
         let number = lastNumber
-        let session = SocketSession(number: number, sink: sink, place: opening.place, now: now)
+        let session = SocketSession(
+            number: number, sink: sink, place: opening.place, client: opening.client, now: now)
         sessions[number] = session
         if let (form, token) = opening.credential {
             session.hasUpgradeCredential = true
@@ -235,13 +239,21 @@ extension SocketLoop {
         case .user(let id), .sessions(let id, _), .session(_, let id):
             concerned = people[.user(id)] ?? []
         case .visitor(let user): concerned = people[.visitor(user)] ?? []
-        case .integrity: concerned = visitors.compactMap { sessions[$0] }
+        case .integrity, .node: concerned = visitors.compactMap { sessions[$0] }
         case .generation, .rights, .server, .ins: return
         }
         for session in concerned {
             if let code = session.identity?.end(by: revocation) {
                 turnOut(session, code, reason: code == .denied ? "suspended" : "revoked")
             }
+        }
+    }
+
+    /// Clients that are denied from now on are turned out. By what they call themselves they are
+    /// refused at the door alone: nobody keeps it.
+    func deny(_ rules: ClientRules) {
+        for session in Array(sessions.values) where rules.denies(session.client) {
+            turnOut(session, .denied, reason: "denied")
         }
     }
 

@@ -32,7 +32,9 @@ struct Identity {
             return visitor.user == user ? .denied : nil
         case (.integrity(let id), .visitor(let visitor)):
             return visitor.integrity == id ? .unauthenticated : nil
-        case (.session, _), (.sessions, _), (.user, _), (.visitor, _), (.integrity, _),
+        case (.node(let home), .visitor(let visitor)):
+            return visitor.home == home ? .denied : nil
+        case (.node, _), (.session, _), (.sessions, _), (.user, _), (.visitor, _), (.integrity, _),
             (.generation, _),
             (.rights, _), (.server, _), (.ins, _):
             return nil
@@ -67,6 +69,8 @@ struct PendingJoin {
 /// One client's socket as its loop keeps it. It is small: tens of thousands of them do nothing.
 final class SocketSession {
     let number: Int
+    /// Where the client is.
+    let client: IPAddress
     var sink: any WebSocketSink
     var machine: SessionMachine
     var identity: Identity?
@@ -98,7 +102,11 @@ final class SocketSession {
     /// What did not fit into the rate or the socket; nil nearly always.
     var excess: Excess?
 
-    init(number: Int, sink: any WebSocketSink, place: SocketCounts.Place?, now: Instant) {
+    init(
+        number: Int, sink: any WebSocketSink, place: SocketCounts.Place?, client: IPAddress,
+        now: Instant
+    ) {
+        self.client = client
         self.number = number
         self.sink = sink
         openingPlace = place

@@ -7,7 +7,8 @@ public enum AllEndpoints {
         ServerAPI.all + AuthAPI.all + UserAPI.all + FollowAPI.all + ExportAPI.all
         + WorldAPI.all + ImageAPI.all + ChallengeAPI.all + IntegrityAPI.all + InstanceAPI.all
         + WaitingAPI.all + SanctionAPI.all + DeliveryAPI.all
-        + ServiceAPI.all + AdministrationAPI.all + NodesAPI.all + ModerationAPI.all
+        + ServiceAPI.all + AdministrationAPI.all + NodesAPI.all + ModerationAPI.all + RulesAPI.all
+        + ReportAPI.all
 
     /// Templates of older clients, and of which one each is another spelling. They are in no
     /// document: who writes a client today needs them not.
@@ -15,14 +16,6 @@ public enum AllEndpoints {
         (template: "/api/chalnges/:id", original: ChallengeAPI.ChallengePath.template)
     ]
 
-    /// What the contract has and is not built yet: it answers 28 and is in no document.
-    public static let later: [(Method, String)] = [
-        (.get, "/api/moderation/servers"), (.put, "/api/moderation/servers"),
-        (.delete, "/api/moderation/servers"),
-        (.get, "/api/moderation/clients"), (.put, "/api/moderation/clients"),
-        (.delete, "/api/moderation/clients"), (.put, "/api/moderation/reports"),
-        (.get, "/api/moderation/reports"), (.post, "/api/moderation/reports/:id"),
-    ]
     /// What answers every method; in no document, since somebody else says what it takes.
     public static let ofEveryMethod: [EndpointFacts] = [ServiceAPI.through.facts]
 }

@@ -12,7 +12,7 @@ public enum ServedBy: Sendable {
 
 /// How an endpoint's calls are counted, docs/client/README.md.
 public enum RateClass: String, Sendable, CaseIterable {
-    case register, challenge, upload, create, meeting, ordinary
+    case register, challenge, upload, create, meeting, report, ordinary
 }
 
 /// What an endpoint does about credentials that are no longer good.

@@ -74,6 +74,11 @@ public enum ModerationAPI {
         case deleteWorld = "delete-world"
         case deleteInstance = "delete-instance"
         case deleteService = "delete-service"
+        case ruleNodes = "rule-nodes"
+        case unruleNodes = "unrule-nodes"
+        case denyClients = "deny-clients"
+        case admitClients = "admit-clients"
+        case handleReport = "handle-report"
         case updateServer = "update-server"
         case forgetNode = "forget-node"
     }

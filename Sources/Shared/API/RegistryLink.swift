@@ -30,6 +30,8 @@ public enum RegistryPush: Codable, Sendable {
     case endAbroad(server: ServerAddress, integrity: IntegrityID)
     /// That node is to be told what waits for it, or, with `knock`, that this one is there.
     case deliver(server: ServerAddress, knock: Bool)
+    /// With whom there are dealings, in place of what was said before.
+    case rules(RuleSet)
     /// These services are to be asked whether they are there.
     case look(at: [ServiceTarget])
     /// Nothing is known of that node any more.
@@ -141,12 +143,14 @@ public struct Welcome: Codable, Sendable {
     public let hostings: [Hosting]
     /// The services of the node.
     public let services: [ServiceRoute]
+    /// With whom there are dealings.
+    public let rules: RuleSet
 
     /// A welcome.
     public init(
         server: Server, accessKeys: [String: String], signingKeys: [SigningKey],
         gateways: [Gateway], links: [Gateway], leaseMilliseconds: Int64, hostings: [Hosting],
-        services: [ServiceRoute] = []
+        services: [ServiceRoute] = [], rules: RuleSet = RuleSet()
     ) {
         self.server = server
         self.accessKeys = accessKeys
@@ -156,6 +160,46 @@ public struct Welcome: Codable, Sendable {
         self.leaseMilliseconds = leaseMilliseconds
         self.hostings = hostings
         self.services = services
+        self.rules = rules
+    }
+}
+
+/// With which other nodes, and which clients, there are dealings, as a Reil has to know it.
+public struct RuleSet: Codable, Sendable {
+    /// A rule about other nodes.
+    public struct Node: Codable, Sendable {
+        /// Which nodes.
+        public let rule: NodePattern
+        /// What is done with them.
+        public let action: NodeAction
+
+        /// That rule.
+        public init(rule: NodePattern, action: NodeAction) {
+            self.rule = rule
+            self.action = action
+        }
+    }
+
+    /// What holds for nodes that no rule is about.
+    public let mode: FederationMode
+    /// Rules about nodes.
+    public var nodes: [Node] = []
+    /// Addresses of clients that are denied.
+    public var networks: [NetworkText] = []
+    /// Agents that are denied.
+    public var agents: [AgentPart] = []
+
+    /// No rule yet.
+    public init(mode: FederationMode = .open) { self.mode = mode }
+
+    /// Those about nodes, to be asked.
+    public var nodeRules: NodeRules {
+        NodeRules(nodes.lazy.map { (pattern: $0.rule, action: $0.action) }, mode: mode)
+    }
+
+    /// Those about clients, to be asked.
+    public var clientRules: ClientRules {
+        ClientRules(networks: networks.map(\.range), agents: agents)
     }
 }
 
@@ -227,6 +271,9 @@ public enum Revocation: Codable, Sendable {
     case integrity(IntegrityID)
     /// The server token of a node.
     case server(ServerAddress)
+    /// A node, with which there are no dealings any more: its token, and all of its visitors, whose
+    /// sockets close 4403.
+    case node(ServerAddress)
     /// The credential of an Ins, by its id.
     case ins(String)
 }

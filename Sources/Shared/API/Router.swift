@@ -57,9 +57,8 @@ public struct Router: Sendable, Responder {
         var endpoints: [Method: Row] = [:]
         /// What answers every method.
         var whole: Row?
-        var later: Set<Method> = []
         var allowed: [String] {
-            var methods = Set(endpoints.keys).union(later)
+            var methods = Set(endpoints.keys)
             if methods.contains(.get) { methods.insert(.head) }
             methods.insert(.options)
             return methods.map { "\($0.name)" }.sorted()
@@ -137,12 +136,6 @@ public struct Router: Sendable, Responder {
     /// Has paths of older clients mean the same as those of today: ``AllEndpoints/aliases``.
     public mutating func bindAliases() {
         for (template, original) in AllEndpoints.aliases { routes.alias(template, of: original) }
-    }
-
-    /// Names an endpoint that is not built yet: it answers 28.
-    public mutating func later(_ method: Method, _ template: String) {
-        let index = insert(template)
-        templates[index].later.insert(method)
     }
 
     /// The endpoints that are not bound.
@@ -247,9 +240,6 @@ public struct Router: Sendable, Responder {
     private func unbound(
         _ template: Template, _ method: Method, _ request: Request
     ) -> Response {
-        if template.later.contains(method) {
-            return unbound(APIError(.notImplemented), request)
-        }
         guard method == .options else {
             return unbound(.methodNotAllowed(template.allowed), request)
         }

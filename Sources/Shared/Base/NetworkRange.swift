@@ -22,6 +22,11 @@ public struct NetworkRange: Sendable, Hashable, CustomStringConvertible {
         (self.first, self.prefix) = (address, prefix)
     }
 
+    /// The block of `prefix` leading bits that `address` lies in; not more bits than it has.
+    init(around address: IPAddress, prefix: Int) {
+        (first, self.prefix) = (Self.masked(address, prefix), prefix)
+    }
+
     /// Whether `address` lies in the block. A v4-mapped address counts as the v4 address it means.
     public func contains(_ address: IPAddress) -> Bool {
         if Self.masked(address, prefix) == first { return true }

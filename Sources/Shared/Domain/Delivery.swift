@@ -15,6 +15,8 @@ public enum DeliveryWord: Sendable, Equatable {
     /// What became of a user of the receiver at an instance of the sender.
     case candidate(
         instance: InstanceID, user: UserReference, by: UserReference, action: CandidateAction)
+    /// Something at the receiver is reported to its administrators, by whom is not said.
+    case report(ReportSubject, Reason)
 
     /// Its name on the wire.
     public var type: DeliveryType {
@@ -25,13 +27,14 @@ public enum DeliveryWord: Sendable, Equatable {
         case .userDeleted: .userDeleted
         case .status: .status
         case .candidate(_, _, _, let action): action == .invited ? .invite : .candidate
+        case .report: .report
         }
     }
 }
 
 /// The kinds of ``DeliveryWord``.
 public enum DeliveryType: String, Sendable, Codable, CaseIterable {
-    case follow, unfollow, user, status, invite, candidate
+    case follow, unfollow, user, status, invite, candidate, report
     case userDeleted = "user-deleted"
 }
 
@@ -54,7 +57,7 @@ public struct Delivery: Sendable, Equatable {
 
 extension Delivery: Codable {
     private enum CodingKeys: String, CodingKey {
-        case id, type, at, user, target, status, instance, by, action
+        case id, type, at, user, target, status, instance, by, action, about, reason
     }
 
     /// Reads an item by its `type`.
@@ -81,6 +84,10 @@ extension Delivery: Codable {
                 instance: try item.decode(InstanceID.self, forKey: .instance), user: try user(),
                 by: try item.decode(UserReference.self, forKey: .by),
                 action: try item.decode(CandidateAction.self, forKey: .action))
+        case .report:
+            word = .report(
+                try item.decode(ReportSubject.self, forKey: .about),
+                try item.decode(Reason.self, forKey: .reason))
         }
     }
 
@@ -104,6 +111,9 @@ extension Delivery: Codable {
             try item.encode(user, forKey: .user)
             try item.encode(by, forKey: .by)
             try item.encode(action, forKey: .action)
+        case .report(let about, let reason):
+            try item.encode(about, forKey: .about)
+            try item.encode(reason, forKey: .reason)
         }
     }
 }

@@ -39,21 +39,26 @@ public final class PeerClient: Sendable {
     private let identity: @Sendable () -> NodeIdentity?
     private let allowsInsecure: Bool
     private let ambient: Ambient
+    private let admits: @Sendable (ServerAddress) throws(APIError) -> Void
     private let figures: PeerFigures
     private let table = Lock(PeerTable())
     private let tokens = Lock<[ServerAddress: HeldToken]>([:])
     private let discoveries = SingleFlight<ServerAddress, Peer>()
     private let challenges = SingleFlight<ServerAddress, ServerToken>()
 
-    /// A client for the node that `identity` describes, once that is known.
+    /// A client for the node that `identity` describes, once that is known; `admits` refuses nodes
+    /// with which there are no dealings.
     public init(
         transport: any PeerTransport, memory: any PeerMemory, allowsInsecure: Bool,
-        ambient: Ambient, identity: @escaping @Sendable () -> NodeIdentity?
+        ambient: Ambient,
+        admits: @escaping @Sendable (ServerAddress) throws(APIError) -> Void = { _ in },
+        identity: @escaping @Sendable () -> NodeIdentity?
     ) {
         self.transport = transport
         self.memory = memory
         self.allowsInsecure = allowsInsecure
         self.ambient = ambient
+        self.admits = admits
         self.identity = identity
         figures = PeerFigures(ambient.metrics)
     }
@@ -230,11 +235,12 @@ public final class PeerClient: Sendable {
 
     /// Another node, by its document.
     ///
-    /// - Throws: 5, 6, 8, 61; 29 for this node itself.
+    /// - Throws: 5, 6, 8, 57, 61; 29 for this node itself.
     public func peer(_ address: ServerAddress) async throws(APIError) -> Peer {
         guard try ownIdentity().address != address else {
             throw APIError(.serverInvalidInput, field: "server", "is this node itself")
         }
+        try admits(address)
         let now = ambient.clock.now()
         switch table.withLock({ $0.find(address, now: now) }) {
         case .fresh(let peer): return peer

@@ -11,7 +11,7 @@ struct ContractTests {
         AllEndpoints.aliases.first { $0.template == path }?.original ?? path
     }
 
-    @Test func `every endpoint of the contract is built or named as later, for whom it says`()
+    @Test func `every endpoint of the contract is built, for whom it says`()
         throws
     {
         let rows = try ContractTable("endpoints").rows
@@ -20,19 +20,14 @@ struct ContractTests {
                 let method = facts.method == .other ? "any" : "\(facts.method.name)"
                 return ("\(method) \(facts.template)", facts)
             })
-        let later = Set(AllEndpoints.later.map { "\($0.0.name) \($0.1)" })
         for row in rows {
             let path = Self.spelled(row["path"] ?? "")
             let name = "\(row["method"] ?? "") \(path)"
-            if let facts = built[name] {
-                #expect(facts.access.word == row["access"], "\(name)")
-                #expect(!later.contains(name), "\(name) is built and named as later")
-            } else {
-                #expect(later.contains(name), "\(name) is missing")
-            }
+            let facts = try #require(built[name], "\(name) is missing")
+            #expect(facts.access.word == row["access"], "\(name)")
         }
         let names = Set(rows.map { "\($0["method"] ?? "") \($0["path"] ?? "")" })
-        for name in Set(built.keys).union(later) {
+        for name in built.keys {
             #expect(names.contains(name), "\(name) is not in the contract")
         }
     }

@@ -271,6 +271,34 @@ CREATE TABLE replaced_generation (
 
 CREATE INDEX replaced_generation_by_expiry ON replaced_generation (expires_at);
 
+CREATE TABLE report (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    about TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    reporter TEXT,
+    origin TEXT,
+    state TEXT NOT NULL CHECK (state IN ('open', 'taken', 'closed')),
+    note TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    CHECK ((reporter IS NULL) <> (origin IS NULL))
+) STRICT;
+
+CREATE INDEX report_by_state ON report (state, number);
+
+CREATE TABLE rule (
+    list TEXT NOT NULL CHECK (list IN ('server', 'cidr', 'agent')),
+    subject TEXT NOT NULL,
+    action TEXT NOT NULL CHECK (action IN ('deny', 'limit', 'allow')),
+    reason TEXT,
+    decided_by TEXT,
+    until INTEGER,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (list, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX rule_by_end ON rule (until) WHERE until IS NOT NULL;
+
 CREATE TABLE sanction (
     instance_id BLOB NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
     user TEXT NOT NULL,
