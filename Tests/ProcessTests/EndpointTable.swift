@@ -29,7 +29,8 @@ extension EndpointFacts {
         target(kinds.map { $0 == "u" ? Self.unknown("w") : Self.unknown("u") })
     }
 
-    /// The prefix of the id that each capture wants; `server` is an address.
+    /// The prefix of the id that each capture wants; `server` is an address, `service` a domain
+    /// name, `number` a number.
     var kinds: [String] {
         template.split(separator: "/").filter { $0.contains(":") }.map { part in
             if part.hasPrefix("server@") { return "server" }
@@ -42,6 +43,8 @@ extension EndpointFacts {
             case "challenges": return "c"
             case "integrity": return "t"
             case "auth": return "s"
+            case "services": return "service"
+            case "moderation": return "number"
             case _: return "u"
             }
         }
@@ -57,6 +60,11 @@ extension EndpointFacts {
 
     /// An id in the right form that nobody has.
     static func unknown(_ kind: String) -> String {
-        kind == "server" ? "203.0.113.9:4443" : FakePeer.id(kind)
+        switch kind {
+        case "server": "203.0.113.9:4443"
+        case "service": "org.example.nobodys"
+        case "number": "999999999"
+        case _: FakePeer.id(kind)
+        }
     }
 }

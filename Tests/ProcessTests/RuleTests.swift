@@ -33,6 +33,7 @@ import Testing
         let peer = try FakePeer.start()
         let token = try await peer.token(at: node)
         // The gateway knows all of them.
+        try await ada.client.data(.get, "/api/users/\(ben.reference)")
         #expect(try await visitor.send(.get, "/api/integrity").status == 200)
         #expect(
             try await peer.send(.get, "/api/challenges", to: node, token: token).status == 200)

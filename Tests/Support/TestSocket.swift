@@ -44,6 +44,7 @@ public final class TestSocket: MessageReceiver {
             socket.sink.withLock { $0 = sink }
             return socket
         }
+        Exercised.noteSocket(target)
         return socket
     }
 
@@ -179,6 +180,8 @@ public final class TestSocket: MessageReceiver {
             let text = String(decoding: text.prefix(200), as: UTF8.self)
             return state.withLock { $0.strange.append(text) }
         }
+        Exercised.note(frame)
+        Exercised.noteTransform(frame)
         state.withLock { state in
             if let number = frame["state"]?.integerValue {
                 state.answers[number] = frame

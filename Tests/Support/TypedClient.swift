@@ -119,7 +119,10 @@ public struct TypedClient: Sendable {
         let response = try await http.send(
             request(method, target, bytes, fields: fields), on: TestLoops.group.loops[0])
         let body = try await response.collect(limit: 64 << 20)
-        return Answer(status: Int(response.status.code), fields: response.fields, body: body)
+        let answer = Answer(
+            status: Int(response.status.code), fields: response.fields, body: body)
+        Exercised.note(method, target, answer)
+        return answer
     }
 
     /// Sends JSON, or nothing.

@@ -435,8 +435,47 @@ def release(tally: Tally) -> str:
     return "FAILED"
 
 
+EXERCISED = LOGS / "exercised.tsv"
+CONTRACT = ROOT / "Tests" / "UnitTests" / "Contract"
+
+
+def table(name: str) -> list:
+    """The rows of one of the contract's tables, each as a dictionary."""
+    lines = [line.split("\t") for line in (CONTRACT / f"{name}.tsv").read_text().splitlines()]
+    return [dict(zip(lines[0], line)) for line in lines[1:]]
+
+
+def processes(environment: dict):
+    """The tests over real processes, which leave what they have seen work."""
+    tests = swift_tests("processes", "ProcessTests", environment=environment)
+
+    def act(tally: Tally) -> str:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        EXERCISED.unlink(missing_ok=True)
+        return tests(tally)
+    return act
+
+
+def contract(tally: Tally) -> str:
+    """Every row of the contract's tables was seen to work, or to be answered, by a test over real processes."""
+    seen = set(EXERCISED.read_text().splitlines())
+    excused = {f"{row['kind']}\t{row['row']}" for row in table("unexercised")}
+    wanted = [f"endpoint\t{row['method']} {row['path']}" for row in table("endpoints")] \
+        + [f"command\t{row['command']}" for row in table("commands")] \
+        + [f"event\t{row['event']}" for row in table("events")] \
+        + [f"error\t{row['code']}" for row in table("errors")]
+    missing = [row for row in wanted if row not in seen and row not in excused]
+    # What is excused and seen all the same, or is no row at all, is no excuse.
+    stale = sorted(row for row in excused if row in seen or row not in wanted)
+    tally.passed += len(wanted) - len(missing)
+    tally.failed += len(missing) + len(stale)
+    tally.failures += ["contract: no test exercises " + row.replace("\t", " ") for row in missing]
+    tally.failures += ["contract: needs no excuse: " + row.replace("\t", " ") for row in stale]
+    return f"{len(wanted)} rows, {len(missing)} not exercised, {len(excused)} excused"
+
+
 def default_parts() -> list:
-    binaries = {"REILETA_TEST_BIN": str(prepare.binaries())}
+    binaries = {"REILETA_TEST_BIN": str(prepare.binaries()), "REILETA_TEST_EXERCISED": str(EXERCISED)}
     sources = ["Package.swift", "Sources", "Tests", "cluster/load.swift"]
     return [
         Part("format", command_part("format", [
@@ -445,7 +484,8 @@ def default_parts() -> list:
         Part("build", command_part("build", ["swift", "build", "--build-tests"])),
         Part("unit", swift_tests("unit", "UnitTests"), ("build",)),
         Part("release", release),
-        Part("processes", swift_tests("processes", "ProcessTests", environment=binaries), ("build", "release")),
+        Part("processes", processes(binaries), ("build", "release")),
+        Part("contract", contract, ("processes",)),
         Part("demo", main_job("demo", 1, False), ("release",)),
         Part("demo-secure", main_job("demo-secure", 1, False, "--secure"), ("release",)),
         Part("clients", against_a_node("clients", real_clients), ("release",)),

@@ -49,6 +49,7 @@ final class ExternalReads: Sendable {
     func read<Output: Foreign>(
         _ type: Output.Type, _ target: String, captures: [String], of server: ServerAddress
     ) async throws(APIError) -> (json: [UInt8], tag: String) {
+        try peers.require(server)
         let key = Key(server: server, target: target)
         let now = ambient.clock.now()
         if let known = kept.withLock({ $0.entries[key] }), known.freshUntil > now {

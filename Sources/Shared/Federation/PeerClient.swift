@@ -240,7 +240,7 @@ public final class PeerClient: Sendable {
         guard try ownIdentity().address != address else {
             throw APIError(.serverInvalidInput, field: "server", "is this node itself")
         }
-        try admits(address)
+        try require(address)
         let now = ambient.clock.now()
         switch table.withLock({ $0.find(address, now: now) }) {
         case .fresh(let peer): return peer
@@ -256,6 +256,11 @@ public final class PeerClient: Sendable {
             }
         }
     }
+
+    /// Refuses a node with which there are no dealings, for who answers from memory.
+    ///
+    /// - Throws: 57.
+    public func require(_ address: ServerAddress) throws(APIError) { try admits(address) }
 
     /// A key that another node publishes; an id that is not known has the document read again, at
     /// most once a minute.
