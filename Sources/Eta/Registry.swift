@@ -141,6 +141,6 @@ public final class Registry: Sendable {
 
     /// What this role has to answer.
     static var endpoints: [EndpointFacts] {
-        AllEndpoints.all.filter { $0.servedBy == .eta } + RegistryAPI.all
+        AllEndpoints.all.filter { $0.servedBy == .eta } + RegistryAPI.all + OperatorAPI.all
     }
 }

@@ -10,7 +10,7 @@ public enum Reil {
         summary: "The gateway of a node: the only process that clients and other nodes talk to.",
         settings: ReilSettings.all,
         elsewhere: NodeSettings.keys,
-        subcommands: [], serve: serve)
+        subcommands: RuleCommands.all, serve: serve)
 
     /// Runs until told to stop.
     public static func main() { ProcessMain.run(program) }

@@ -24,7 +24,7 @@ public struct FuzzTarget: Sendable {
     /// All of them.
     public static let all = [
         json, server, client, serverSocket, clientSocket, forms, ranges, addresses, rooms, tokens,
-        documents, signatures,
+        documents, signatures, tables,
     ]
 
     /// Fails on some inputs on purpose: who never sees it fail has a fuzzer that finds nothing.
@@ -53,6 +53,15 @@ public struct FuzzTarget: Sendable {
         } else {
             preconditionFailure("the canonical form is no JSON")
         }
+    }
+
+    /// What was read is written and read as the same.
+    static let tables = FuzzTarget(
+        "tables", samples: ["a,b\r\n1,\"x \"\"y\"\", z\n\"\r\n,\r\n", "\u{feff}#a\n\"\"\n"]
+    ) { input in
+        guard let rows = try? CSV.parse(input) else { return }
+        precondition(
+            (try? CSV.parse(CSV.write(rows))) == rows, "read as something else than was written")
     }
 
     /// However the bytes are cut, the machine sees the same requests and answers the same.

@@ -41,13 +41,15 @@ enum AuditLog {
             OR instr(lower(who), ?1) > 0
         """)
 
-    /// An administrator does something. Who does what is theirs is no administrator in that.
+    /// An administrator does something, or the operator, who is the node's own account here. Who does
+    /// what is theirs is no administrator in that.
     static func note(
         _ act: ModerationAPI.Act, _ subject: String, reason: Reason? = nil,
         details: String? = nil, by caller: Caller, _ node: Node, at now: Timestamp,
         _ transaction: borrowing Transaction<APIError>
     ) throws(APIError) {
-        guard let who = caller.reference(home: node.address) else { return }
+        let own = caller == .gateway ? node.reference(node.account) : nil
+        guard let who = caller.reference(home: node.address) ?? own else { return }
         try transaction.run(insert, now, who, act, subject, reason, details)
     }
 

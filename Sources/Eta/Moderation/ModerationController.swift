@@ -44,17 +44,25 @@ struct ModerationController: Sendable {
         let suspension = ModerationAPI.Suspension(
             user: body.user.absolute(at: node.address), reason: body.reason, by: judge,
             until: body.until, createdAt: now)
-        try await database.write { (transaction) throws(APIError) in
-            try requireBelow(suspension.user, transaction.reader)
-            try SuspensionStore.set(suspension, transaction)
-            try end(suspension.user, at: now, transaction)
-            try AuditLog.note(
-                .suspend, suspension.user.text, reason: body.reason, by: caller, node, at: now,
-                transaction)
-        }
-        // Nobody of whom this is said acts any more, anywhere on this node.
-        await pushes.settled()
+        try await suspend([suspension], by: caller, at: now)
         return suspension
+    }
+
+    /// All of them, or none; back when nobody of them acts any more, anywhere on this node.
+    func suspend(
+        _ suspensions: [ModerationAPI.Suspension], by caller: Caller, at now: Timestamp
+    ) async throws(APIError) {
+        try await database.write { (transaction) throws(APIError) in
+            for suspension in suspensions {
+                try requireBelow(suspension.user, transaction.reader)
+                try SuspensionStore.set(suspension, transaction)
+                try end(suspension.user, at: now, transaction)
+                try AuditLog.note(
+                    .suspend, suspension.user.text, reason: suspension.reason, by: caller, node,
+                    at: now, transaction)
+            }
+        }
+        await pushes.settled()
     }
 
     /// Refuses who cannot be suspended: the node's own account, and who could lift it at once.

@@ -20,8 +20,8 @@ struct RuleController: Sendable {
         limits = registry.settings.rules
     }
 
-    func servers(
-        _ path: Paged<RulesAPI.ServersPath>, _ body: NoBody, _ context: RequestContext
+    func servers<Path: FixedPath>(
+        _ path: Paged<Path>, _ body: NoBody, _ context: RequestContext
     ) async throws(APIError) -> Page<RulesAPI.NodeRule> {
         let page = path.page
         return try await database.scan { (reader) throws(APIError) in
@@ -32,8 +32,8 @@ struct RuleController: Sendable {
         }
     }
 
-    func ruleServers(
-        _ path: RulesAPI.ServersPath, _ body: RulesAPI.NodeRuling, _ context: RequestContext
+    func ruleServers<Path: FixedPath>(
+        _ path: Path, _ body: RulesAPI.NodeRuling, _ context: RequestContext
     ) async throws(APIError) -> RulesAPI.NodeRule {
         let row = RuleRow(
             .server, body.rule.text, action: body.action, reason: body.reason,
@@ -43,8 +43,8 @@ struct RuleController: Sendable {
         return row.nodeRule
     }
 
-    func unruleServers(
-        _ path: RulesAPI.ServersPath, _ body: RulesAPI.NodeLifting, _ context: RequestContext
+    func unruleServers<Path: FixedPath>(
+        _ path: Path, _ body: RulesAPI.NodeLifting, _ context: RequestContext
     ) async throws(APIError) -> Nothing {
         try await lift(
             .server, body.rule.text, reason: body.reason, context, or: .serverNotFound)
@@ -65,6 +65,15 @@ struct RuleController: Sendable {
     func denyClients(
         _ path: RulesAPI.ClientsPath, _ body: RulesAPI.ClientRuling, _ context: RequestContext
     ) async throws(APIError) -> RulesAPI.ClientRule {
+        let row = try row(of: body, context)
+        try await set([row], by: context.caller, or: .userInvalidInput)
+        return row.clientRule(node)
+    }
+
+    /// A rule about clients, who are not the one that makes it.
+    func row(
+        of body: RulesAPI.ClientRuling, _ context: RequestContext
+    ) throws(APIError) -> RuleRow {
         let (list, subject) = try Self.subject(body.cidr, body.agent)
         // Who shuts themself out can open no more.
         if let cidr = body.cidr, cidr.range.contains(context.client) {
@@ -75,12 +84,10 @@ struct RuleController: Sendable {
         {
             throw APIError(.userInvalidInput, field: "agent", "is how your own client is called")
         }
-        let row = RuleRow(
+        return RuleRow(
             list, subject, reason: body.reason,
             by: context.caller.reference(home: node.address), until: body.until,
             createdAt: context.now)
-        try await set([row], by: context.caller, or: .userInvalidInput)
-        return row.clientRule(node)
     }
 
     func admitClients(

@@ -99,7 +99,7 @@ final class EtaLink: Component {
     /// - Throws: what Eta answers, or 70 when it does not.
     func call<Path, Body: Encodable, Output: Decodable>(
         _ endpoint: Endpoint<Path, Body, Output>, _ body: Body, captures: [String] = [],
-        as caller: Caller = .gateway, on loop: any LoopExecutor
+        query: String = "", as caller: Caller = .gateway, on loop: any LoopExecutor
     ) async throws(APIError) -> Output {
         let facts = endpoint.facts
         var fields = Fields()
@@ -112,7 +112,7 @@ final class EtaLink: Component {
         }
         let request = ClientRequest(
             facts.method, host: upstream.host, port: upstream.port,
-            target: Array(facts.target(captures).utf8), fields: fields, body: payload,
+            target: Array((facts.target(captures) + query).utf8), fields: fields, body: payload,
             deadlines: Deadlines(firstByte: .seconds(10), whole: .seconds(15)))
         let bytes: [UInt8]
         let wait: Int64?

@@ -89,6 +89,15 @@ public struct Router: Sendable, Responder {
         bind(ObjectEndpoint(facts: endpoint.facts, limits: limits, method: method))
     }
 
+    /// The same for one that also speaks in tables.
+    public mutating func on<Path, Body, Output: Codable>(
+        _ endpoint: Endpoint<Path, Body, Output>, csv form: CSVForm,
+        _ method: @escaping @Sendable (Path, Body, RequestContext) async throws(APIError) -> Output
+    ) {
+        let inner = ObjectEndpoint(facts: endpoint.facts, limits: limits, method: method)
+        bind(CSVEndpoint(inner: inner, form: form, limits: limits))
+    }
+
     /// Binds an endpoint whose answer is at hand: nobody is asked, nothing is waited for.
     public mutating func on<Path, Output: Codable>(
         atOnce endpoint: Endpoint<Path, NoBody, Output>,

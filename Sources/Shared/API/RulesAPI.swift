@@ -79,6 +79,12 @@ public enum RulesAPI {
         public let rule: NodePattern
         /// Why.
         public let reason: Reason?
+
+        /// The end of that rule.
+        public init(rule: NodePattern, reason: Reason? = nil) {
+            self.rule = rule
+            self.reason = reason
+        }
     }
     /// Clients that are denied, as that is made: by address or by agent, one of the two.
     public struct ClientRuling: Codable, Sendable, Equatable {
