@@ -28,6 +28,7 @@ import prepare
 import suites
 import supervise
 import topology
+import tutorial
 from client import API, Closed, Session, Unexpected, WebSocket
 from prepare import Fault
 from supervise import Cluster, Stopped
@@ -407,6 +408,26 @@ class SuiteTests(unittest.TestCase):
     def test_a_script_that_ends_early_or_checks_nothing_has_failed(self):
         self.assertEqual(self.checks_of("print('ok · registers'); exit(3)").result(), "1 passed, 1 failed, 0 skipped")
         self.assertEqual(self.checks_of("print('nothing')").result(), "0 passed, 1 failed, 0 skipped")
+
+
+class PageTests(unittest.TestCase):
+    def test_ids_and_times_stand_for_any_and_cuts_for_whatever_is_there(self):
+        page = '{"id":"w_01a1f8af-5701-7b21-a6c8-0f3c8ad9b6e1","at":1795177202000,"more":…}\n…\nend\n'
+        node = '{"id":"w_01a21df5-d74d-76e9-9e4f-560fce1988cd","at":1795798980823,"more":[1]}\na\nb\nend\n'
+        self.assertTrue(tutorial.matches(page, node))
+        self.assertTrue(tutorial.matches(page, node.replace("a\nb\n", "")))
+        for other in (node.replace('"w_', '"u_'), node.replace("end", "End"), node + "more\n", node.replace(":[1]}", ":")):
+            self.assertFalse(tutorial.matches(page, other), other)
+
+    def test_a_command_shows_what_follows_it(self):
+        self.assertEqual(tutorial.commands("$ one\n$ two\nx\ny\n"), [("one", ""), ("two", "x\ny\n")])
+        self.assertRaises(ValueError, tutorial.commands, "no prompt\n")
+
+    def test_one_shell_runs_the_whole_page(self):
+        shell = tutorial.Shell("/")
+        self.assertEqual(shell.run("A='b c'"), ("", 0))
+        self.assertEqual(shell.run('echo "$A"; printf no-end; false'), ("b c\nno-end", 1))
+        shell.close()
 
 
 # Stands for `cluster/run`: one process of its own, which it may leave behind; Ctrl-C alone ends it well.

@@ -36,6 +36,7 @@ PACKAGES = {
     "nginx-light": lambda: shutil.which("nginx") or os.path.exists("/usr/sbin/nginx"),
     "wrk": lambda: shutil.which("wrk"),
     "curl": lambda: shutil.which("curl"),
+    "jq": lambda: shutil.which("jq"),
     "nodejs": lambda: shutil.which("node"),
     "node-ws": lambda: any((Path(folder) / "ws").exists() for folder in NODE_MODULES),
     "python3-venv": lambda: importlib.util.find_spec("ensurepip"),
@@ -44,6 +45,7 @@ PACKAGES = {
 NODE_MODULES = ("/usr/share/nodejs", "/usr/lib/nodejs")
 TO_BUILD = ("openssl", "libssl-dev", "libsqlite3-dev")
 TO_BENCH = ("nginx-light", "wrk")
+TO_READ_ALONG = ("curl", "jq", "python3-venv")
 TO_BE_CLIENTS = ("curl", "nodejs", "node-ws", "python3-venv")
 # What is installed from PyPI needs a newer Python than the scripts themselves.
 PYTHON_AT_LEAST = (3, 11)

@@ -334,6 +334,14 @@ def real_clients(tally: Tally, own: OwnCluster) -> None:
         **environment, "SERVICE": str(ROOT / "docs" / "client" / "service.py"), "ADMINISTRATOR": json.dumps(login)})
 
 
+def tutorial(tally: Tally, own: OwnCluster) -> None:
+    """A page for newcomers, done as it says."""
+    prepare.install(prepare.TO_READ_ALONG)
+    checked(tally, "tutorial", [sys.executable, Path(__file__).with_name("tutorial.py"),
+                                ROOT / "docs" / "client" / "tutorial.md", own.log],
+            {"NODE": own.state["nodes"][0]["address"]})
+
+
 def build_flags(sanitizer: str) -> list:
     return ["--sanitize", {"asan": "address", "tsan": "thread"}[sanitizer],
             "--scratch-path", str(ROOT / ".build" / sanitizer)]
@@ -489,6 +497,7 @@ def default_parts() -> list:
         Part("demo", main_job("demo", 1, False), ("release",)),
         Part("demo-secure", main_job("demo-secure", 1, False, "--secure"), ("release",)),
         Part("clients", against_a_node("clients", real_clients), ("release",)),
+        Part("tutorial", against_a_node("tutorial", tutorial), ("release",)),
     ]
 
 
