@@ -49,4 +49,16 @@ import Testing
         #expect(after.code == 3, "\(after)")
         #expect(try await administrator.client.data(.get, path)["state"] == "revoked")
     }
+
+    @Test func `without an instance server there is no instance`() async throws {
+        var shape = NodeShape()
+        shape.ins = 0
+        let node = try await TestNode.start(shape)
+        let owner = try await node.user()
+        let answer = try await owner.client.send(
+            .put, "/api/instances", ["world": .string(try await owner.world())])
+        #expect(answer.status == 503 && answer.code == 66, "\(answer)")
+        let list = try await node.client.data(.get, "/api/instances")
+        #expect(list["total"] == 0, "\(list)")
+    }
 }
